@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Build kube-apiserver, kube-controller-manager and etcd from the pinned modules into a cache and
+# print the folder that holds them. A build that is there already is reused, so this is cheap to call.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+kubernetes=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
+etcd=$(go list -m -f '{{.Version}}' go.etcd.io/etcd/server/v3)
+out=${FAIRWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fairway}/controlplane-$kubernetes-etcd-$etcd
+mkdir -p "$out"
+
+build() { # build NAME PACKAGE VERSION: nothing to do where the binary stands already
+	[ -x "$out/$1" ] && return
+	echo "building $1 $3 from source; the first time takes some minutes" >&2
+	CGO_ENABLED=0 go build -trimpath \
+		-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$3" -o "$out/$1.tmp" "$2"
+	mv "$out/$1.tmp" "$out/$1"
+}
+
+build etcd go.etcd.io/etcd/server/v3 "$etcd"
+build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "$kubernetes"
+build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager "$kubernetes"
+echo "$out"

@@ -1,0 +1,165 @@
+package change
+
+import "time"
+
+// Found is three-valued evidence. Its zero value is CouldNotTell, which never admits anything.
+type Found int8
+
+// The values of Found.
+const (
+	CouldNotTell Found = iota // nobody looked, or looking failed
+	Absent                    // looked, and it is not there
+	Present                   // looked, and it is there
+)
+
+// FoundIf is Present where b holds and Absent where it does not.
+func FoundIf(b bool) Found {
+	if b {
+		return Present
+	}
+	return Absent
+}
+
+// String is the value for people and logs.
+func (f Found) String() string {
+	switch f {
+	case Absent:
+		return "absent"
+	case Present:
+		return "present"
+	}
+	return "could not tell"
+}
+
+// SignatureState is the outcome of looking at one signature. Only Good counts.
+type SignatureState string
+
+// The states of a signature. The empty state means that nobody has looked.
+const (
+	Unchecked    SignatureState = ""
+	Good         SignatureState = "Good"         // by a known key, valid when it was made and when first seen
+	Unsigned     SignatureState = "Unsigned"     // no signature at all
+	UnknownKey   SignatureState = "UnknownKey"   // well formed, by a key of no principal
+	BadSignature SignatureState = "BadSignature" // does not verify over the stored bytes
+	ExpiredKey   SignatureState = "ExpiredKey"   // after the end of the key's window
+	NotYetValid  SignatureState = "NotYetValid"  // before the start of the key's window
+	RevokedKey   SignatureState = "RevokedKey"   // the key was revoked
+	BackDated    SignatureState = "BackDated"    // claims a time that what was seen contradicts
+	Malformed    SignatureState = "Malformed"    // the object or its armour can be read in two ways
+	Unsupported  SignatureState = "Unsupported"  // a format that this version cannot verify
+)
+
+// Signature is what is known of one signature.
+type Signature struct {
+	State       SignatureState
+	Principal   string    // who, for Good; the empty string otherwise
+	Fingerprint string    // of the key: SHA256:… for SSH, upper-case hex for OpenPGP
+	SignedAt    time.Time // as the signer says
+	PayloadHash string    // SHA-256 of the signed payload in hex; unlike a commit id not malleable
+	Detail      string    // why it is not Good, for people
+}
+
+// Person is a name and an address as a commit spells them: free text, a hint.
+type Person struct {
+	Name, Email string
+	When        time.Time
+}
+
+// Trailer is one "Key: value" line at the end of a commit message (git-interpret-trailers).
+type Trailer struct {
+	Key, Value string
+}
+
+// Commit is one commit, read from its raw bytes.
+type Commit struct {
+	ID, Tree  string // full hex object ids
+	Parents   []string
+	Author    Person
+	Committer Person
+	Subject   string // first line of the message
+	Trailers  []Trailer
+	Signature Signature
+}
+
+// Decision is what a reviewer said.
+type Decision string
+
+// The decisions a statement can carry. Withdraw takes an earlier approval of the same person back.
+const (
+	Approve  Decision = "Approve"
+	Withdraw Decision = "Withdraw"
+)
+
+// Level says how strong the record of an approval is (ruling 22).
+type Level string
+
+// The levels of an approval.
+const (
+	LevelForge  Level = "Forge"  // read from the forge's API
+	LevelSigned Level = "Signed" // signed by the approver's own key
+)
+
+// Approval is one verified statement of one principal about one change unit. What it approves is
+// RawDiffID from MergeBase, in Repository, for Branch.
+type Approval struct {
+	Principal   string
+	Level       Level
+	Decision    Decision
+	Repository  string   // canonical URL that the statement names
+	Branch      string   // the branch it approves a landing on
+	Tiers       []string // tiers it is limited to; empty: any
+	MergeBase   string
+	Head        string
+	HeadTree    string
+	RawDiffID   string // SHA-256 in hex over the raw diff MergeBase..Head (30-proof.md §4)
+	SaidAt      time.Time
+	SeenAt      time.Time
+	Fingerprint string // of the approver's key
+	Source      string // where it was found: a ref and commit, or a URL
+}
+
+// Landing is the arrival of one change unit on a branch, proven by content.
+type Landing struct {
+	MergeBase, Head string
+	RawDiffID       string
+	// Proven: the landed tree equals the merge of the previous tree with Head, the merge base is
+	// the one reviewers saw, and the length of the step fits (30-proof.md §3).
+	Proven  Found
+	Commits []Commit // of the unit, MergeBase..Head, oldest first
+	// Contributors are the principals who wrote the unit or its landed form: authors, committers,
+	// co-authors and signers. An address that belongs to no principal stands as "<address>".
+	// None of them can approve the unit.
+	Contributors []string
+	Approvals    []Approval // verified, for exactly this unit; withdrawn ones are left out
+}
+
+// Step is one piece of the first-parent chain.
+type Step struct {
+	Commits []Commit // oldest first; one for a merge or squash, several for rebase and fast-forward
+	// Touches: the step changes a file, directory listing or missing name that the render reads.
+	// CouldNotTell is treated as Present.
+	Touches Found
+	// Undone: everything the step changed of what the render reads is back, at the candidate, at
+	// a state that was covered before the step. Nothing of the step is left.
+	Undone  Found
+	Landing *Landing // nil: no known change unit that this step could be the landing of
+}
+
+// Evidence is what was found out about one candidate commit of one source.
+type Evidence struct {
+	Repository string // name of the Repository
+	URL        string // canonical URL of the repository
+	Branch     string
+	Source     string // name of the source in its binding
+	Namespace  string // of the binding
+	Commit     Commit // the candidate
+	Base       string // where coverage starts: the newest commit proven before, or the baseline
+	// OnBranch: the candidate is on the first-parent chain of the branch as the mirror saw it.
+	OnBranch Found
+	// Continuous: Base is on the candidate's first-parent chain, so no history was rewritten.
+	Continuous Found
+	Steps      []Step // Base..Commit, oldest first, without a gap
+	// Rendered: the source renders at the candidate.
+	Rendered     Found
+	RenderDetail string // why it does not, for people
+}

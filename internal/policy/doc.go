@@ -1,0 +1,2 @@
+// Package policy is the judge.
+package policy

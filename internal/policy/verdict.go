@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// Outcome is what a judgement came to. Its zero value is Unknown, which admits nothing in a gated
+// tier.
+type Outcome int8
+
+// The outcomes.
+const (
+	Unknown Outcome = iota // could not tell: infrastructure
+	Allow
+	Pending // refused now, may become Allow without a new commit
+	Deny
+)
+
+// String is the outcome as it stands in metrics and JSON.
+func (o Outcome) String() string {
+	switch o {
+	case Allow:
+		return "Allow"
+	case Pending:
+		return "Pending"
+	case Deny:
+		return "Deny"
+	}
+	return "Unknown"
+}
+
+// Lane is the way on which a request was decided. The order of the constants is the order in which
+// the lanes are tried (20-model.md).
+type Lane string
+
+// The lanes.
+const (
+	LaneExempt      Lane = "exempt"      // kinds and built-in identities that no tier judges
+	LaneSelf        Lane = "self"        // Fairway's own writes
+	LaneNoOp        Lane = "no-op"       // nothing changes
+	LaneHygiene     Lane = "hygiene"     // an engine's bookkeeping
+	LaneOpen        Lane = "open"        // the tier is open
+	LaneUnsealed    Lane = "unsealed"    // cluster scope before the install is sealed
+	LaneSubresource Lane = "subresource" // a row of the sub-resource table
+	LaneController  Lane = "controller"  // a bounded runtime lane
+	LaneProven      Lane = "proven"
+	LaneRollback    Lane = "rollback"
+	LaneDelete      Lane = "delete"
+	LaneBreakGlass  Lane = "break-glass"
+	LaneRefuse      Lane = "refuse"
+)
+
+// Finding is one thing that a rule has to say, met or not.
+type Finding struct {
+	Code    Code
+	Outcome Outcome
+	Reason  string   // short and stable, for lists: "needs approval"
+	Detail  string   // this case, in the user's words; foreign text in it is quoted by Quote
+	Remedy  string   // the next step
+	Who     []string // principals or teams who can supply what is missing, sorted
+}
+
+// Verdict is the answer to one request or one commit, with everything that led to it.
+type Verdict struct {
+	Outcome     Outcome
+	Lane        Lane
+	Tier        string
+	Generation  int64 // of the tier
+	Enforcement tier.Enforcement
+	Object      change.ObjectID
+	Operation   change.Operation
+	Findings    []Finding     // in a fixed order: that of the rules
+	Proof       *change.Proof // that admitted, or the nearest miss; nil: none
+	Warnings    []string      // shown to the client whatever the outcome
+	// RetryAfter is set where a proof is being made right now: the wire answer is 429 (ruling 26).
+	RetryAfter time.Duration
+}
+
+// Admits reports whether the request goes through: because it is allowed, or because the tier only
+// warns or audits. Unknown and the zero Verdict do not admit.
+func (v Verdict) Admits() bool {
+	if v.Outcome == Allow {
+		return true
+	}
+	return v.Outcome != Unknown && (v.Enforcement == tier.Warn || v.Enforcement == tier.Audit)
+}

@@ -1,0 +1,73 @@
+package tier
+
+// Render names the way a source's files become objects.
+type Render string
+
+// The renderers.
+const (
+	Plain     Render = "Plain"
+	Kustomize Render = "Kustomize"
+)
+
+// Recreate says whether an engine may delete and re-create an object to get past an immutable field.
+type Recreate string
+
+// The values of Recreate. The zero value denies.
+const (
+	RecreateDeny  Recreate = "Deny"
+	RecreateAllow Recreate = "Allow"
+)
+
+// Binding puts a namespace (or, for the cluster binding, the cluster scope) in a tier and lists
+// the only recipes by which content may arrive there.
+type Binding struct {
+	Namespace   string
+	Name        string // "tier", or "cluster" in Fairway's own namespace
+	Generation  int64
+	Digest      string // of the whole spec: a policy input (ruling 4)
+	Tier        string
+	Owners      []string // teams
+	Sources     []Source
+	Controllers []Controller
+}
+
+// Source is one recipe: where content comes from, how it is rendered and who delivers it.
+type Source struct {
+	Name         string
+	Repository   string // name of a Repository
+	Branch       string
+	Path         string // clean, relative, "." for the root of the tree
+	Render       Render
+	FieldManager string // of the engine that applies it (ruling 20)
+	Recreate     Recreate
+	Via          Via
+}
+
+// Via says which engine delivers a source. It selects and explains, and proves nothing.
+type Via struct {
+	Engine string   // "Flux", "ArgoCD", "HelmRelease", "CI" or empty
+	Owner  string   // name of the Kustomization, Application or HelmRelease
+	Users  []string // for CI: the user names that apply
+}
+
+// Repository is a registered git repository. Objects name it; they never give a URL.
+type Repository struct {
+	Name       string
+	Generation int64
+	Digest     string // of the whole spec: a policy input (ruling 4)
+	URL        string // canonical; statements name this one
+	Aliases    []string
+	Branches   []string // protected branches
+	Baseline   string   // full hex id of the commit before which history is accepted
+}
+
+// Install are the settings of the cluster binding that are no tier's.
+type Install struct {
+	Namespace   string // Fairway's own
+	DefaultTier string // of a namespace without binding or selector; empty: the strictest there is
+	Sealed      bool   // the latch of ruling 9
+	// Engines are the user names of GitOps controllers, for the hygiene lane (ruling 13).
+	Engines []string
+	// ProverUsers are the identities of Fairway itself, for the self lane (ruling 14).
+	ProverUsers []string
+}

@@ -1,0 +1,201 @@
+package tier
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// KeyFormat names a kind of signing key.
+type KeyFormat string
+
+// The formats.
+const (
+	SSH     KeyFormat = "SSH"
+	OpenPGP KeyFormat = "OpenPGP"
+)
+
+// Key is one signing key of a principal. Zero times set no limit.
+type Key struct {
+	Format    KeyFormat
+	Public    string // one authorized_keys line, or one armoured OpenPGP public key
+	NotBefore time.Time
+	NotAfter  time.Time
+	RevokedAt time.Time
+}
+
+// Principal is one person or robot with all their identities. Thresholds count principals, never
+// keys or accounts.
+type Principal struct {
+	Name   string
+	Robot  bool
+	Emails []string
+	Users  []string // Kubernetes user names
+	Keys   []Key
+	Teams  []string // sorted
+}
+
+// People is everybody Fairway knows. The zero value knows nobody.
+type People struct {
+	Digest  string // of all teams: a policy input (ruling 4)
+	byName  map[string]*Principal
+	byEmail map[string]string // lower-cased
+	byUser  map[string]string
+}
+
+// TeamSpec is one team as it was declared.
+type TeamSpec struct {
+	Name       string
+	Principals []Principal
+}
+
+// NewPeople joins teams into people. A principal may stand in several teams under one name; the
+// identities are joined. An e-mail address, user or key that two names claim belongs to neither,
+// since one person could otherwise be counted twice; the conflicts are returned, sorted.
+func NewPeople(digest string, teams []TeamSpec) (People, []string) {
+	p := People{Digest: digest, byName: map[string]*Principal{}, byEmail: map[string]string{}, byUser: map[string]string{}}
+	for _, t := range teams {
+		for _, m := range t.Principals {
+			p.join(t.Name, m)
+		}
+	}
+	var conflicts []string
+	conflicts = append(conflicts, p.index(p.byEmail, "e-mail address", func(m *Principal) []string { return lower(m.Emails) })...)
+	conflicts = append(conflicts, p.index(p.byUser, "user", func(m *Principal) []string { return m.Users })...)
+	conflicts = append(conflicts, p.dropSharedKeys()...)
+	slices.Sort(conflicts)
+	return p, conflicts
+}
+
+func (p *People) join(team string, m Principal) {
+	have, ok := p.byName[m.Name]
+	if !ok {
+		m.Teams = nil
+		have = &Principal{Name: m.Name, Robot: m.Robot}
+		p.byName[m.Name] = have
+	}
+	have.Robot = have.Robot || m.Robot
+	have.Emails = union(have.Emails, m.Emails)
+	have.Users = union(have.Users, m.Users)
+	have.Teams = union(have.Teams, []string{team})
+	for _, k := range m.Keys {
+		if !slices.Contains(have.Keys, k) {
+			have.Keys = append(have.Keys, k)
+		}
+	}
+}
+
+// index fills to from every principal's identities and takes out what two principals claim.
+func (p *People) index(to map[string]string, what string, of func(*Principal) []string) (conflicts []string) {
+	shared := map[string]bool{}
+	for _, name := range p.Names() {
+		for _, id := range of(p.byName[name]) {
+			if other, taken := to[id]; taken && other != name {
+				shared[id] = true
+				conflicts = append(conflicts, what+" "+id+" belongs to both "+other+" and "+name)
+				continue
+			}
+			to[id] = name
+		}
+	}
+	for id := range shared {
+		delete(to, id)
+	}
+	return conflicts
+}
+
+func (p *People) dropSharedKeys() (conflicts []string) {
+	owner, shared := map[string]string{}, map[string]bool{}
+	for _, name := range p.Names() {
+		for _, k := range p.byName[name].Keys {
+			id := keyID(k)
+			if other, taken := owner[id]; taken && other != name {
+				shared[id] = true
+				conflicts = append(conflicts, "a key belongs to both "+other+" and "+name)
+				continue
+			}
+			owner[id] = name
+		}
+	}
+	for _, m := range p.byName {
+		m.Keys = slices.DeleteFunc(m.Keys, func(k Key) bool { return shared[keyID(k)] })
+	}
+	return conflicts
+}
+
+// keyID compares SSH keys without their comment.
+func keyID(k Key) string {
+	if f := strings.Fields(k.Public); k.Format == SSH && len(f) >= 2 {
+		return f[0] + " " + f[1]
+	}
+	return strings.TrimSpace(k.Public)
+}
+
+// Names are the names of all principals, sorted.
+func (p People) Names() []string {
+	names := make([]string, 0, len(p.byName))
+	for n := range p.byName {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Get returns the principal of that name.
+func (p People) Get(name string) (Principal, bool) {
+	m, ok := p.byName[name]
+	if !ok {
+		return Principal{}, false
+	}
+	return *m, true
+}
+
+// ByEmail names the principal with that address; letter case does not matter.
+func (p People) ByEmail(address string) (string, bool) {
+	n, ok := p.byEmail[strings.ToLower(address)]
+	return n, ok
+}
+
+// ByUser names the principal with that Kubernetes user name.
+func (p People) ByUser(user string) (string, bool) {
+	n, ok := p.byUser[user]
+	return n, ok
+}
+
+// Teams are the teams of a principal, sorted; nil for somebody unknown.
+func (p People) Teams(name string) []string {
+	if m, ok := p.byName[name]; ok {
+		return m.Teams
+	}
+	return nil
+}
+
+// InTeam reports whether a principal is in one of the teams.
+func (p People) InTeam(name string, teams []string) bool {
+	return slices.ContainsFunc(p.Teams(name), func(t string) bool { return slices.Contains(teams, t) })
+}
+
+// Members are the principals of a team who are no robots, sorted.
+func (p People) Members(team string) []string {
+	var members []string
+	for _, n := range p.Names() {
+		if m := p.byName[n]; !m.Robot && slices.Contains(m.Teams, team) {
+			members = append(members, n)
+		}
+	}
+	return members
+}
+
+func union(a, b []string) []string {
+	c := append(slices.Clone(a), b...)
+	slices.Sort(c)
+	return slices.Compact(c)
+}
+
+func lower(in []string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = strings.ToLower(s)
+	}
+	return out
+}
