@@ -27,6 +27,8 @@ type Proof struct {
 	Tree     string
 	Height   int64 // number of commits on the first-parent chain up to and with Commit
 	ProvenAt time.Time
+	Base     string // where coverage of this proof starts
+	Closure  Closure
 	Objects  []ProvenObject
 	// Judgements hold the standing verdict of each tier that judged the evidence.
 	Judgements []Judgement
