@@ -1,0 +1,131 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Team is a group of principals who share owning and reviewing.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,path=teams,singular=team,categories=fairway
+// +kubebuilder:printcolumn:name="Principals",type=integer,JSONPath=`.status.principals`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Team struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec lists who is in the team.
+	// +required
+	Spec TeamSpec `json:"spec"`
+	// status says what Fairway made of it.
+	// +optional
+	Status TeamStatus `json:"status,omitzero"`
+}
+
+// TeamList is a list of teams.
+//
+// +kubebuilder:object:root=true
+type TeamList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []Team `json:"items"`
+}
+
+// TeamSpec lists who is in the team.
+type TeamSpec struct {
+	// principals are the members. Somebody in several teams stands in each under one name; what is
+	// said of them is joined.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=128
+	Principals []Principal `json:"principals,omitempty"`
+}
+
+// Principal is one person or robot with all their identities. An identity that two principals
+// claim belongs to neither, since one person could otherwise be counted twice.
+type Principal struct {
+	// name is the principal's, one for the whole install.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9._]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// kind says whether it is a person. A robot never counts as an approver.
+	// +optional
+	// +kubebuilder:default=Person
+	Kind PrincipalKind `json:"kind,omitempty"`
+
+	// emails are the addresses under which the principal commits. An address selects, a key proves.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=254
+	// +kubebuilder:validation:items:Pattern=`^[^@<>\s]+@[^@<>\s]+$`
+	Emails []string `json:"emails,omitempty"`
+
+	// users are the exact Kubernetes user names of the principal.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Users []string `json:"users,omitempty"`
+
+	// keys sign the principal's commits, approvals and requests.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Keys []Key `json:"keys,omitempty"`
+}
+
+// Key is one public signing key of a principal.
+//
+// +kubebuilder:validation:XValidation:rule="!self.publicKey.contains('PRIVATE KEY')",message="this is a private key: everybody who can read this object could now sign with it. Write the public key, and replace the pair"
+// +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || self.publicKey.matches('^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256|ecdsa-sha2-nistp384|ecdsa-sha2-nistp521|sk-ssh-ed25519@openssh[.]com|sk-ecdsa-sha2-nistp256@openssh[.]com) [A-Za-z0-9+/]+=*( [^\\r\\n]*)?\\n?$')",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
+// +kubebuilder:validation:XValidation:rule="self.format != 'OpenPGP' || self.publicKey.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')",message="write one armoured public key, as printed by: gpg --export --armor FINGERPRINT"
+// +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.notAfter) || self.notBefore < self.notAfter",message="notBefore must be earlier than notAfter"
+type Key struct {
+	// format is the kind of key.
+	// +required
+	Format KeyFormat `json:"format"`
+
+	// publicKey is one line of an SSH .pub file, or one armoured OpenPGP public key.
+	// +required
+	// +kubebuilder:validation:MinLength=32
+	// +kubebuilder:validation:MaxLength=16384
+	PublicKey string `json:"publicKey"`
+
+	// notBefore is the start of the key's window. Left out: no start.
+	// +optional
+	NotBefore *metav1.Time `json:"notBefore,omitempty"`
+
+	// notAfter is the end of the key's window: signatures made later do not count. Left out: no end.
+	// +optional
+	NotAfter *metav1.Time `json:"notAfter,omitempty"`
+
+	// revokedAt is when the key was lost: no signature by it counts that Fairway had not seen before.
+	// +optional
+	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
+}
+
+// TeamStatus says what Fairway made of the team.
+type TeamStatus struct {
+	// observedGeneration is the generation that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// principals is the number of members.
+	// +optional
+	Principals int32 `json:"principals,omitempty"`
+
+	// conditions: Ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
