@@ -21,7 +21,9 @@ type Key struct {
 	Public    string // one authorized_keys line, or one armoured OpenPGP public key
 	NotBefore time.Time
 	NotAfter  time.Time
-	RevokedAt time.Time
+	RevokedAt time.Time // what was first seen later does not count
+	// Compromised: somebody else may have used the key, so nothing it ever signed counts.
+	Compromised bool
 }
 
 // Principal is one person or robot with all their identities. Thresholds count principals, never
