@@ -72,6 +72,8 @@ type Verdict struct {
 	Enforcement tier.Enforcement
 	Object      change.ObjectID
 	Operation   change.Operation
+	Namespace   string        // of the object, or of the binding that was judged
+	Commit      string        // that was judged, or that the request claims: a hint
 	Findings    []Finding     // in a fixed order: that of the rules
 	Proof       *change.Proof // that admitted, or the nearest miss; nil: none
 	Warnings    []string      // shown to the client whatever the outcome

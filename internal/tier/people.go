@@ -2,6 +2,7 @@ package tier
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -43,6 +44,7 @@ type People struct {
 	byName  map[string]*Principal
 	byEmail map[string]string // lower-cased
 	byUser  map[string]string
+	claims  map[string][]string // lower-cased address to everybody who claims it, sorted
 }
 
 // TeamSpec is one team as it was declared.
@@ -52,16 +54,30 @@ type TeamSpec struct {
 }
 
 // NewPeople joins teams into people. A principal may stand in several teams under one name; the
-// identities are joined. An e-mail address, user or key that two names claim belongs to neither,
-// since one person could otherwise be counted twice; the conflicts are returned, sorted.
+// identities are joined, and where two teams give one key different windows, the narrower holds.
+// An e-mail address, user or key that two names claim belongs to neither, since one person could
+// otherwise be counted twice. A principal without a name, or with one that could be taken for an
+// address, is left out. The conflicts are returned, sorted.
 func NewPeople(digest string, teams []TeamSpec) (People, []string) {
-	p := People{Digest: digest, byName: map[string]*Principal{}, byEmail: map[string]string{}, byUser: map[string]string{}}
+	p := People{
+		Digest: digest, byName: map[string]*Principal{}, byEmail: map[string]string{},
+		byUser: map[string]string{}, claims: map[string][]string{},
+	}
+	var conflicts []string
 	for _, t := range teams {
 		for _, m := range t.Principals {
+			if t.Name == "" || m.Name == "" || strings.HasPrefix(m.Name, "<") {
+				conflicts = append(conflicts, "team "+strconv.Quote(t.Name)+" has a principal that cannot be named "+strconv.Quote(m.Name))
+				continue
+			}
 			p.join(t.Name, m)
 		}
 	}
-	var conflicts []string
+	for _, name := range p.Names() {
+		for _, address := range lower(p.byName[name].Emails) {
+			p.claims[address] = union(p.claims[address], []string{name})
+		}
+	}
 	conflicts = append(conflicts, p.index(p.byEmail, "e-mail address", func(m *Principal) []string { return lower(m.Emails) })...)
 	conflicts = append(conflicts, p.index(p.byUser, "user", func(m *Principal) []string { return m.Users })...)
 	conflicts = append(conflicts, p.dropSharedKeys()...)
@@ -81,10 +97,35 @@ func (p *People) join(team string, m Principal) {
 	have.Users = union(have.Users, m.Users)
 	have.Teams = union(have.Teams, []string{team})
 	for _, k := range m.Keys {
-		if !slices.Contains(have.Keys, k) {
-			have.Keys = append(have.Keys, k)
-		}
+		have.addKey(k)
 	}
+}
+
+// addKey adds a key, or narrows the window of the same key: what one team revoked another team's
+// entry must not bring back.
+func (p *Principal) addKey(k Key) {
+	if keyID(k) == "" {
+		return
+	}
+	i := slices.IndexFunc(p.Keys, func(have Key) bool { return keyID(have) == keyID(k) })
+	if i < 0 {
+		p.Keys = append(p.Keys, k)
+		return
+	}
+	have := &p.Keys[i]
+	if k.NotBefore.After(have.NotBefore) {
+		have.NotBefore = k.NotBefore
+	}
+	have.NotAfter = earlier(have.NotAfter, k.NotAfter)
+	have.RevokedAt = earlier(have.RevokedAt, k.RevokedAt)
+}
+
+// earlier is the earlier of two limits; a zero time is no limit.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // index fills to from every principal's identities and takes out what two principals claim.
@@ -158,6 +199,11 @@ func (p People) ByEmail(address string) (string, bool) {
 	return n, ok
 }
 
+// Claimants are the principals who claim an address, sorted. Where there are several, ByEmail names
+// none of them; but whoever may have written a change must not approve it, so all of them count
+// as its authors.
+func (p People) Claimants(address string) []string { return p.claims[strings.ToLower(address)] }
+
 // ByUser names the principal with that Kubernetes user name.
 func (p People) ByUser(user string) (string, bool) {
 	n, ok := p.byUser[user]
@@ -190,6 +236,7 @@ func (p People) Members(team string) []string {
 
 func union(a, b []string) []string {
 	c := append(slices.Clone(a), b...)
+	c = slices.DeleteFunc(c, func(s string) bool { return s == "" })
 	slices.Sort(c)
 	return slices.Compact(c)
 }

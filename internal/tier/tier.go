@@ -8,6 +8,7 @@ package tier
 
 import (
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -30,7 +31,8 @@ const (
 	Audit   Enforcement = "Audit"   // refusals admit and are recorded only
 )
 
-// Declared says whether an object must say where it comes from.
+// Declared says whether an object must say where it comes from. Whatever is not DeclaredOptional,
+// the zero value too, asks for it.
 type Declared string
 
 // The values of Declared.
@@ -107,7 +109,7 @@ type SignatureRule struct {
 	From    []string // teams; empty: any principal of any team
 }
 
-// ApprovalRule asks for Minimum distinct principals.
+// ApprovalRule asks for Minimum distinct principals; less than one counts as one.
 type ApprovalRule struct {
 	Name    string
 	Minimum int
@@ -117,8 +119,18 @@ type ApprovalRule struct {
 	When    When
 }
 
-// Level mirrors change.Level, ordered: Forge is weaker than Signed.
+// Level says how strong the record of an approval must be. It mirrors change.Level. Whatever is not
+// LevelForge, the zero value too, asks for a signed approval.
 type Level string
+
+// The levels.
+const (
+	LevelForge  Level = "Forge"  // read from the forge's API, or signed
+	LevelSigned Level = "Signed" // signed by the approver's own key
+)
+
+// Signed reports whether only a signed approval counts.
+func (l Level) Signed() bool { return l != LevelForge }
 
 // When limits a rule to some changes. Empty fields do not limit.
 type When struct {
@@ -128,8 +140,18 @@ type When struct {
 // TrailerRule asks for a trailer in the message of each commit that lands a change.
 type TrailerRule struct {
 	Key     string
-	Pattern *regexp.Regexp // matched against the whole value
+	Pattern *regexp.Regexp // matched against the whole value; nil matches nothing
 	Message string         // what to write, for people
+}
+
+// Matches reports whether a trailer satisfies the rule. Keys are compared without regard to letter
+// case, as git does.
+func (r TrailerRule) Matches(key, value string) bool {
+	if r.Pattern == nil || !strings.EqualFold(key, r.Key) {
+		return false
+	}
+	whole, err := regexp.Compile(`\A(?:` + r.Pattern.String() + `)\z`)
+	return err == nil && whole.MatchString(value)
 }
 
 // Tolerance lets fields differ that nobody owns, such as what a known mutating webhook adds.
@@ -143,13 +165,13 @@ type Tolerance struct {
 type RollbackRule struct {
 	Enabled   bool
 	Window    time.Duration // how long ago it may have been delivered; 0: no limit
-	Approvals int           // signed approvals of the roll-back itself
+	Approvals int           // signed approvals of the roll-back itself; less than one counts as one
 }
 
 // BreakGlassRule is the way through in an emergency.
 type BreakGlassRule struct {
 	MaxDuration  time.Duration // 0: no break-glass in this tier
-	Approvals    int           // principals other than the requester
+	Approvals    int           // principals other than the requester; less than one counts as one
 	ReviewWithin time.Duration
 }
 

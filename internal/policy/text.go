@@ -1,0 +1,141 @@
+package policy
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// quoteLimit is how many characters of one foreign text are shown.
+const quoteLimit = 80
+
+// Quote makes text from outside fit to stand in a message: one line, printable, cut, and in double
+// quotes that nothing inside can close. What Flux and kubectl take for an immutable-field error,
+// on which they delete and re-create the object, cannot come out of it, nor out of several
+// quoted pieces side by side, since a quotation mark ends each of them.
+func Quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	shown, space := 0, false
+	for _, r := range s {
+		if shown == quoteLimit {
+			b.WriteString("…")
+			break
+		}
+		r = visible(r)
+		if r == ' ' && space {
+			continue
+		}
+		space = r == ' '
+		b.WriteRune(r)
+		shown++
+	}
+	b.WriteByte('"')
+	return defuse(b.String())
+}
+
+// visible is the rune itself where it is plain to see, and a space or apostrophe where it is not.
+func visible(r rune) rune {
+	switch {
+	case r == '"':
+		return '\''
+	case r == unicode.ReplacementChar || !unicode.IsPrint(r):
+		return ' '
+	}
+	return r
+}
+
+// plain leaves a text alone that is made of the characters of names and ids, and quotes any other.
+func plain(s string) string {
+	if s == "" || len(s) > quoteLimit {
+		return Quote(s)
+	}
+	for _, r := range s {
+		if !isNameRune(r) {
+			return Quote(s)
+		}
+	}
+	return s
+}
+
+func isNameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/@+<>", r)
+}
+
+// short is a commit as people name it.
+func short(commit string) string {
+	if len(commit) > 7 {
+		commit = commit[:7]
+	}
+	if commit == "" {
+		return "(no commit)"
+	}
+	return plain(commit)
+}
+
+// nameLimit is how many names are written out.
+const nameLimit = 6
+
+// list writes names out, at most nameLimit of them.
+func list(names []string) string {
+	var b strings.Builder
+	for i, n := range names {
+		if i == nameLimit {
+			b.WriteString(" and " + strconv.Itoa(len(names)-i) + " more")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(plain(n))
+	}
+	return b.String()
+}
+
+// immutable matches what GitOps engines take for an immutable-field error, in any letter case.
+func immutable() *regexp.Regexp { return regexp.MustCompile(`(?i)is\simmutable|immutable\sfield`) }
+
+// defuse joins with a hyphen the words that would be taken for an immutable-field error. Only
+// white space is replaced, so no new match can come about.
+func defuse(s string) string {
+	if !mentionsImmutable(s) {
+		return s
+	}
+	re := immutable()
+	for re.MatchString(s) {
+		s = re.ReplaceAllStringFunc(s, func(m string) string {
+			return strings.Map(func(r rune) rune {
+				if unicode.IsSpace(r) {
+					return '-'
+				}
+				return r
+			}, m)
+		})
+	}
+	return s
+}
+
+// mentionsImmutable is the cheap question that keeps the expression off the common path. No letter
+// of the word has a second lower or upper form beyond ASCII, so ASCII folding finds them all.
+func mentionsImmutable(s string) bool {
+	const word = "immutable"
+	for i := 0; i+len(word) <= len(s); i++ {
+		if (s[i] == 'i' || s[i] == 'I') && strings.EqualFold(s[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// cut shortens a text to at most n characters.
+func cut(s string, n int) string {
+	seen := 0
+	for i := range s {
+		if seen == n-1 && len(s[i:]) > 0 && len([]rune(s[i:])) > 1 {
+			return s[:i] + "…"
+		}
+		seen++
+	}
+	return s
+}
