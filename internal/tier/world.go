@@ -35,7 +35,18 @@ func (w *World) Entering(ns Namespace) (Tier, *Binding) {
 	if b, ok := w.Bindings[ns.Name]; ok {
 		binding = &b
 	}
-	return Of(ns, binding, w.Tiers, w.Install.DefaultTier), binding
+	t := Of(ns, binding, w.Tiers, w.Install.DefaultTier)
+	if unsealed := !w.Install.Sealed && w.Cluster == nil; unsealed && binding == nil && t.Name == Strictest("").Name {
+		return Untiered(), nil
+	}
+	return t, binding
+}
+
+// Untiered is the open tier of a namespace that nobody put in a tier, in an install that is not
+// sealed and names no default. Judging it by the strictest tier would stop every system namespace
+// the moment Fairway is installed, before anybody could say what the default is.
+func Untiered() Tier {
+	return Tier{Name: "(untiered)", Digest: "untiered", Lane: Open, Enforcement: Enforce, Connect: PolicyAllow, Scale: PolicyAllow}
 }
 
 // ClusterTier is the tier of cluster-scoped objects: that of the cluster binding. Without one it
