@@ -47,8 +47,8 @@ type Controller struct {
 	// +kubebuilder:validation:MaxItems=3
 	Operations []ControllerOperation `json:"operations,omitempty"`
 
-	// fields are patterns of the field paths it may set, for example spec.replicas or
-	// metadata.annotations["example.com/*"]. Left out: whole objects.
+	// fields are patterns of the field paths it may set, and all below them, for example
+	// spec.replicas or metadata.annotations["example.com/*"]. Left out: whole objects.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

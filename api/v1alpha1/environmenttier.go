@@ -235,6 +235,7 @@ type TrailerRule struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="'x'.matches(self) || !'x'.matches(self)",message="the pattern is no RE2 expression (https://github.com/google/re2/wiki/Syntax): mend what stands before this"
 	Pattern string `json:"pattern"`
 
 	// message says what to write, for people.
@@ -271,8 +272,9 @@ type Tolerance struct {
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind,omitempty"`
 
-	// path is a pattern of field paths, for example
-	// spec.template.metadata.annotations["sidecar.example.com/status"].
+	// path is a pattern of field paths; it covers what it names and all below. For example
+	// spec.template.metadata.annotations["sidecar.example.com/*"] or
+	// spec.template.spec.containers[name=sidecar].
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -294,11 +296,14 @@ type RollbackRule struct {
 	// window is how long ago the content may have been delivered, as a duration such as 720h. Left
 	// out: no limit but what is still recorded.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(h|m|s))+$') && duration(self) > duration('0s') && duration(self) <= duration('26280h')",message="write how long ago the content may have been delivered as hours, minutes and seconds, for example 720h for 30 days"
 	Window *metav1.Duration `json:"window,omitempty"`
 
-	// approvals are the signed approvals that the roll-back itself needs.
-	// +optional
-	// +kubebuilder:default=1
+	// approvals are the signed approvals that the roll-back itself needs; 0 lets anybody roll back who
+	// may write the objects.
+	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=16
 	Approvals int32 `json:"approvals"`
@@ -308,6 +313,9 @@ type RollbackRule struct {
 type BreakGlassRule struct {
 	// maxDuration is the longest window of one BreakGlass, as a duration such as 1h.
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(h|m|s))+$') && duration(self) > duration('0s') && duration(self) <= duration('168h')",message="write the longest window as hours, minutes and seconds, for example 1h, and at most 168h"
 	MaxDuration metav1.Duration `json:"maxDuration"`
 
 	// approvals are the principals other than the requester who must sign.
@@ -320,6 +328,9 @@ type BreakGlassRule struct {
 	// reviewWithin is how soon after the window Git must render the live state again, as a duration
 	// such as 72h. After that the BreakGlass is reported as overdue.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(h|m|s))+$') && duration(self) > duration('0s') && duration(self) <= duration('2160h')",message="write the time for the review as hours, minutes and seconds, for example 72h, and at most 2160h"
 	ReviewWithin *metav1.Duration `json:"reviewWithin,omitempty"`
 }
 

@@ -68,6 +68,13 @@ type ProvenCommitSpec struct {
 	// +kubebuilder:validation:MaxLength=64
 	Tree string `json:"tree"`
 
+	// base is the full id of the commit from which every change was covered up to this one: that of
+	// an earlier proof, or the Repository's baseline.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^([0-9a-f]{40}|[0-9a-f]{64})$`
+	// +kubebuilder:validation:MaxLength=64
+	Base string `json:"base,omitempty"`
+
 	// height is the number of commits on the first-parent chain up to and with the commit.
 	// +required
 	// +kubebuilder:validation:Minimum=1

@@ -85,6 +85,9 @@ type RepositorySpec struct {
 	// pollInterval is how often the remote is asked, as a duration such as 1m.
 	// +optional
 	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+(h|m|s))+$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="write the interval as hours, minutes and seconds, for example 1m, from 10s to 24h"
 	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
 
 	// credentialsSecret names a Secret in Fairway's own namespace. Left out: none are needed.

@@ -39,7 +39,7 @@ type TeamSpec struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:MaxItems=64
 	Principals []Principal `json:"principals,omitempty"`
 }
 
@@ -64,7 +64,7 @@ type Principal struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=3
 	// +kubebuilder:validation:items:MaxLength=254
-	// +kubebuilder:validation:items:Pattern=`^[^@<>\s]+@[^@<>\s]+$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^@<>\\s]+@[^@<>\\s]+$')",message="write one bare address, for example ada@example.com, without a name or brackets around it"
 	Emails []string `json:"emails,omitempty"`
 
 	// users are the exact Kubernetes user names of the principal.
@@ -78,14 +78,14 @@ type Principal struct {
 	// keys sign the principal's commits, approvals and requests.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=8
 	Keys []Key `json:"keys,omitempty"`
 }
 
 // Key is one public signing key of a principal.
 //
 // +kubebuilder:validation:XValidation:rule="!self.publicKey.contains('PRIVATE KEY')",message="this is a private key: everybody who can read this object could now sign with it. Write the public key, and replace the pair"
-// +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || self.publicKey.matches('^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256|ecdsa-sha2-nistp384|ecdsa-sha2-nistp521|sk-ssh-ed25519@openssh[.]com|sk-ecdsa-sha2-nistp256@openssh[.]com) [A-Za-z0-9+/]+=*( [^\\r\\n]*)?\\n?$')",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
+// +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || ((self.publicKey.startsWith('ssh-') || self.publicKey.startsWith('ecdsa-') || self.publicKey.startsWith('sk-')) && self.publicKey.contains(' ') && !self.publicKey.trim().contains('\\n'))",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
 // +kubebuilder:validation:XValidation:rule="self.format != 'OpenPGP' || self.publicKey.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')",message="write one armoured public key, as printed by: gpg --export --armor FINGERPRINT"
 // +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.notAfter) || self.notBefore < self.notAfter",message="notBefore must be earlier than notAfter"
 type Key struct {
@@ -96,7 +96,7 @@ type Key struct {
 	// publicKey is one line of an SSH .pub file, or one armoured OpenPGP public key.
 	// +required
 	// +kubebuilder:validation:MinLength=32
-	// +kubebuilder:validation:MaxLength=16384
+	// +kubebuilder:validation:MaxLength=8192
 	PublicKey string `json:"publicKey"`
 
 	// notBefore is the start of the key's window. Left out: no start.

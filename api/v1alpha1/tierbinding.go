@@ -155,7 +155,7 @@ type ViaFlux struct {
 	// kustomization is the namespace and name of a Kustomization, for example flux-system/shop.
 	// +required
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="write the Kustomization as namespace/name, for example flux-system/shop"
 	Kustomization string `json:"kustomization"`
 }
 
@@ -164,7 +164,7 @@ type ViaArgoCD struct {
 	// application is the namespace and name of an Application, for example argocd/shop.
 	// +required
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="write the Application as namespace/name, for example argocd/shop"
 	Application string `json:"application"`
 }
 
