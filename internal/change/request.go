@@ -91,10 +91,16 @@ type User struct {
 // Request is one admission request. Object and Old are the raw JSON as the API server sent it:
 // Object is empty for DELETE and CONNECT, Old for CREATE and CONNECT.
 type Request struct {
-	UID          string
-	Operation    Operation
-	Kind         Kind
-	Resource     Resource
+	UID       string
+	Operation Operation
+	Kind      Kind
+	Resource  Resource
+	// RequestKind and RequestResource are what the client addressed. They differ from Kind and
+	// Resource only where the API server converted the object for a rule (matchPolicy Equivalent).
+	RequestKind     Kind
+	RequestResource Resource
+	// Namespace is the request's: for a Namespace its own name, as the API server sends it, while
+	// ID.Namespace is empty.
 	Namespace    string
 	Name         string // empty for each item of a deletecollection: decide on ID, never on this
 	User         User

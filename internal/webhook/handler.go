@@ -1,0 +1,274 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+)
+
+const (
+	defaultTimeout = 10 * time.Second // of a webhook that names none
+	maxTimeout     = 30 * time.Second // that the API server allows
+	retryAfter     = time.Second      // what a shed client is asked to wait
+	leastWork      = 250 * time.Millisecond
+)
+
+// exchange is one review on its way through the front.
+type exchange struct {
+	s        *Server
+	w        http.ResponseWriter
+	r        *http.Request
+	arrived  time.Time
+	deadline time.Time
+	body     *body
+	parser   *parser
+	req      *change.Request // nil until it was read, and not to be relied on before judged
+
+	// mu guards the answer: the deadline may give it while the judge still runs.
+	mu       sync.Mutex
+	answered bool
+}
+
+// validate answers POST /validate.
+func (s *Server) validate(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		s.text(w, http.StatusMethodNotAllowed, "method not allowed")
+		return
+	}
+	if !isJSON(r.Header.Get("Content-Type")) {
+		s.text(w, http.StatusUnsupportedMediaType, "the body must be application/json")
+		return
+	}
+	x := &exchange{s: s, w: w, r: r, arrived: time.Now()}
+	x.deadline = x.arrived.Add(s.patience(r))
+	s.metrics.inFlight.Inc()
+	defer s.metrics.inFlight.Dec()
+	x.body = s.bodies.get(r.ContentLength, s.budget)
+	defer s.bodies.put(x.body)
+	x.parser = s.parsers.get()
+	defer s.parsers.put(x.parser)
+	defer x.rescue()
+	x.run()
+}
+
+// run takes the review through reading, waiting, parsing and judging. Every way out answers.
+func (x *exchange) run() {
+	if x.s.ready != nil && x.s.ready() != nil {
+		x.shed(shedNotReady)
+		return
+	}
+	err := x.body.fill(x.r.Body, x.r.ContentLength, x.s.limits.Body)
+	switch {
+	case errors.Is(err, errShed):
+		x.overload(shedBytes)
+		return
+	case errors.Is(err, errTooLarge):
+		x.unreadable(causeTooLarge, "the admission request is above the size that Fairway reads", "Make the object smaller.")
+		return
+	case err != nil:
+		x.unreadable(causeBody, "the admission request did not arrive as a whole", "Try again.")
+		return
+	}
+	x.s.metrics.bodyBytes.Observe(float64(len(x.body.data)))
+
+	ctx, cancel := context.WithDeadline(x.r.Context(), x.deadline)
+	defer cancel()
+	switch err := x.s.queue.enter(ctx); {
+	case errors.Is(err, errShed):
+		x.overload(shedQueue)
+		return
+	case errors.Is(err, context.Canceled):
+		x.unreadable(causeGone, "the caller went away", "")
+		return
+	case err != nil:
+		x.unreadable(causeOverload, "no verdict within the time that the API server gives", "Try again.")
+		return
+	}
+	defer x.s.queue.leave()
+	req, err := x.parser.parse(x.body.data)
+	if err != nil {
+		x.malformed(req, err)
+		return
+	}
+	x.req = req
+	x.judge(ctx)
+}
+
+// judge asks for the verdict and gives it. At the deadline the answer goes out without it: an API
+// server that times out takes the failure policy, which may admit. The late answer reaches the
+// client at once on HTTP/1.1, which API servers speak to webhooks; on HTTP/2 a response ends only
+// when the judge returns.
+func (x *exchange) judge(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			x.late()
+		}
+	})
+	defer stop()
+	v := x.s.judge.Judge(ctx, x.req)
+	x.decide(x.req, &v)
+}
+
+// late denies because the judge has not answered in time.
+func (x *exchange) late() {
+	// This runs beside the handler, where nobody else stops a panic from ending the process.
+	defer func() {
+		if recover() != nil {
+			x.s.metrics.panics.Inc()
+		}
+	}()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.answered {
+		return
+	}
+	if x.r.ProtoMajor == 1 {
+		// The connection is of no use before the judge returns.
+		x.w.Header().Set("Connection", "close")
+	}
+	x.s.metrics.unjudged.WithLabelValues(causeDeadline).Inc()
+	x.deny(x.req, causeDeadline, "no verdict within the time that the API server gives", "Try again.")
+	// Where it cannot be flushed, the answer goes out when the handler returns.
+	_ = http.NewResponseController(x.w).Flush()
+}
+
+// rescue turns a panic of the judge or of the front into a denial (T-20, R9): a crash must not be
+// read as anything but a refusal.
+func (x *exchange) rescue() {
+	what := recover()
+	if what == nil {
+		return
+	}
+	x.s.metrics.panics.Inc()
+	// Of the value only what the runtime itself says is shown: others may hold parts of objects.
+	why := "panic of the program's own"
+	if err, ok := what.(runtime.Error); ok {
+		why = err.Error()
+	}
+	x.s.log.Info("admission panic", "reason", why, "stack", string(debug.Stack()))
+	x.unreadable(causePanic, "Fairway failed on this request", "Report the entry in Fairway's log.")
+}
+
+// overload sheds the request where it can come back in time, and else denies it (T-50).
+func (x *exchange) overload(cause string) {
+	if time.Now().Add(retryAfter + leastWork).Before(x.deadline) {
+		x.shed(cause)
+		return
+	}
+	x.unreadable(causeOverload, "Fairway is overloaded", "Try again.")
+}
+
+// shed asks the API server to come back: HTTP 429 with Retry-After, which its client retries within
+// the webhook's timeout. It is never a verdict.
+func (x *exchange) shed(cause string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answered = true // with no verdict
+	x.s.metrics.shed.WithLabelValues(cause).Inc()
+	discard(x.r.Body)
+	x.w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+	x.s.text(x.w, http.StatusTooManyRequests, "no room right now: "+cause)
+}
+
+// unreadable denies a request that did not come to a verdict, by the uid in its head; without one
+// there is nothing to answer to, and the client gets a bare error.
+func (x *exchange) unreadable(cause, why, remedy string) {
+	req := x.req
+	if req == nil {
+		if len(x.body.data) == 0 {
+			// A declared length above the cap means: the head only. What fails here is seen below.
+			_ = x.body.fill(x.r.Body, x.s.limits.Body+1, x.s.limits.Body)
+		}
+		req = &change.Request{UID: headUID(x.body.data)}
+	}
+	x.refuse(req, cause, why, remedy)
+}
+
+// malformed denies a review that cannot be read in exactly one way.
+func (x *exchange) malformed(req *change.Request, err error) {
+	x.refuse(req, causeMalformed, "the admission request cannot be read: "+err.Error(), "")
+}
+
+// refuse denies without a verdict of the judge.
+func (x *exchange) refuse(req *change.Request, cause, why, remedy string) {
+	discard(x.r.Body)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.answered {
+		return
+	}
+	x.s.metrics.unjudged.WithLabelValues(cause).Inc()
+	if req.UID == "" {
+		x.answered = true
+		x.s.text(x.w, http.StatusBadRequest, "no admission request can be read from the body")
+		return
+	}
+	x.deny(req, cause, why, remedy)
+}
+
+// deny answers and records a denial of the front's own; the caller holds mu. Its words are the
+// front's: it must also work where putting a verdict into words is what failed.
+func (x *exchange) deny(req *change.Request, cause, why, remedy string) {
+	v := unjudged(req, why, remedy)
+	x.write(req.UID, answer{
+		code: http.StatusForbidden, reason: "Forbidden", message: sentence(why, remedy),
+		annotations: annotationsOf(&v),
+	})
+	x.s.record(x, req, &v, cause)
+}
+
+// decide answers and records the judge's verdict, unless the deadline was first.
+func (x *exchange) decide(req *change.Request, v *policy.Verdict) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.answered {
+		return
+	}
+	x.write(req.UID, answerOf(v))
+	x.s.record(x, req, v, "")
+}
+
+// write sends the answer; the caller holds mu.
+func (x *exchange) write(uid string, a answer) {
+	out := x.s.answers.get()
+	defer x.s.answers.put(out)
+	out.b = a.append(out.b, uid)
+	h := x.w.Header()
+	x.s.closeWhileDraining(x.w)
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(out.b)))
+	x.answered = true
+	x.w.WriteHeader(http.StatusOK)
+	// A client that went away is nothing to report.
+	_, _ = x.w.Write(out.b)
+}
+
+// patience is how long a request may take: what the API server says it waits, less the margin.
+func (s *Server) patience(r *http.Request) time.Duration {
+	timeout := defaultTimeout
+	if r.URL.RawQuery != "" {
+		if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 {
+			timeout = min(d, maxTimeout)
+		}
+	}
+	return timeout - min(s.limits.Margin, timeout/2)
+}
+
+// isJSON compares a media type, whatever its parameters.
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}

@@ -1,0 +1,224 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Server is the HTTP front. Make it with New.
+type Server struct {
+	judge    Judge
+	ready    func() error
+	log      logr.Logger
+	limits   Limits
+	metrics  *metrics
+	budget   *budget
+	queue    *queue
+	bodies   bodyPools
+	parsers  parserPool
+	answers  bufferPool
+	scrape   http.Handler
+	http     *http.Server
+	draining atomic.Bool
+	closed   chan struct{} // closed when Shutdown has ended
+}
+
+// New makes a front for a judge. It starts nothing: call Serve.
+func New(judge Judge, opts Options) *Server {
+	registry := opts.Registry
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	logger := opts.Log
+	if logger.GetSink() == nil {
+		logger = logr.Discard()
+	}
+	limits := opts.Limits.withDefaults()
+	s := &Server{
+		judge:   judge,
+		ready:   opts.Ready,
+		log:     logger,
+		limits:  limits,
+		metrics: newMetrics(registry),
+		budget:  newBudget(limits),
+		queue:   newQueue(limits.Concurrent, limits.Queue),
+		scrape:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		closed:  make(chan struct{}),
+	}
+	s.http = s.httpServer(opts)
+	return s
+}
+
+// httpServer sets every limit that net/http has: none of them has a safe default there.
+func (s *Server) httpServer(opts Options) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	return &http.Server{
+		Handler:           s.Handler(),
+		TLSConfig:         tlsConfig(opts),
+		ReadHeaderTimeout: s.limits.ReadHeader,
+		ReadTimeout:       s.limits.Read,
+		WriteTimeout:      s.limits.Write,
+		IdleTimeout:       s.limits.Idle,
+		MaxHeaderBytes:    s.limits.HeaderBytes,
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
+		ErrorLog:          log.New(lineWriter{s.log.V(1)}, "", 0),
+	}
+}
+
+// Serve answers on a listener with TLS until Shutdown has ended, and then returns nil. It refuses
+// to serve without a certificate: there is no plain HTTP for reviews.
+func (s *Server) Serve(ln net.Listener) error {
+	if c := s.http.TLSConfig; c.GetCertificate == nil && c.GetConfigForClient == nil {
+		return errors.New("serving admission reviews: no serving certificate")
+	}
+	limited := newConnLimiter(ln, s.limits, s.metrics.shed.WithLabelValues(shedConns))
+	if err := s.http.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving admission reviews on %s: %w", ln.Addr(), err)
+	}
+	<-s.closed
+	return nil
+}
+
+// Shutdown ends the service without failing a call. At once /readyz says no, so that end points
+// move away; for the grace period everything is still answered, with "Connection: close" so that
+// each kept connection ends at a moment when its client knows (closing idle ones under the client
+// loses requests: the API server does not replay a POST); then the listener closes and requests in
+// flight are waited for until the context ends, and cut off after that. Call it once.
+func (s *Server) Shutdown(ctx context.Context) error {
+	defer close(s.closed)
+	s.draining.Store(true)
+	s.log.Info("admission front draining", "grace", s.limits.Grace.String())
+	timer := time.NewTimer(s.limits.Grace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("shutting the admission front down: %w", err), s.http.Close())
+	}
+	return nil
+}
+
+// Handler is everything the front answers, for Serve and for tests. Paths are compared as they
+// are: http.ServeMux would redirect unclean ones (T-64).
+func (s *Server) Handler() http.Handler {
+	probes := s.Probes()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/validate" {
+			s.validate(w, r)
+			return
+		}
+		probes.ServeHTTP(w, r)
+	})
+}
+
+// Probes is /readyz, /livez and /metrics alone, for a port of their own: kubelets and scrapers have
+// no client certificate. /livez depends on nothing, so that an outage elsewhere restarts nobody;
+// /readyz says why not.
+func (s *Server) Probes() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			s.text(w, http.StatusMethodNotAllowed, "method not allowed")
+			return
+		}
+		switch r.URL.Path {
+		case "/livez":
+			s.text(w, http.StatusOK, "ok")
+		case "/readyz":
+			if why := s.unready(); why != nil {
+				s.text(w, http.StatusServiceUnavailable, "not ready: "+why.Error())
+				return
+			}
+			s.text(w, http.StatusOK, "ok")
+		case "/metrics":
+			s.closeWhileDraining(w)
+			s.scrape.ServeHTTP(w, r)
+		default:
+			s.text(w, http.StatusNotFound, "not found")
+		}
+	})
+}
+
+// unready says why no more traffic should come; nil means that it should. Draining is unready and
+// still answers reviews.
+func (s *Server) unready() error {
+	if s.draining.Load() {
+		return errors.New("draining")
+	}
+	if s.ready == nil {
+		return nil
+	}
+	return s.ready()
+}
+
+// closeWhileDraining asks the client to open its next connection elsewhere.
+func (s *Server) closeWhileDraining(w http.ResponseWriter) {
+	if s.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// text answers with one plain line.
+func (s *Server) text(w http.ResponseWriter, code int, line string) {
+	s.closeWhileDraining(w)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	// A client that went away is nothing to report.
+	_, _ = w.Write([]byte(line + "\n"))
+}
+
+// tlsConfig is TLS 1.3 with certificates asked for at each handshake.
+func tlsConfig(opts Options) *tls.Config {
+	base := &tls.Config{
+		GetCertificate: opts.GetCertificate,
+		MinVersion:     opts.MinTLS,
+		NextProtos:     []string{"h2", "http/1.1"},
+	}
+	if base.MinVersion == 0 {
+		base.MinVersion = tls.VersionTLS13
+	}
+	if opts.ClientCAs == nil {
+		return base
+	}
+	base.ClientAuth = tls.RequireAndVerifyClientCert
+	// A resumed session would keep the authorities of the day it began.
+	base.SessionTicketsDisabled = true
+	outer := base.Clone()
+	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		pool := opts.ClientCAs()
+		if pool == nil {
+			// Without a pool crypto/tls would trust the system's authorities.
+			return nil, errors.New("no client authorities loaded")
+		}
+		c := base.Clone()
+		c.ClientCAs = pool
+		return c, nil
+	}
+	return outer
+}
+
+// lineWriter hands net/http's own complaints (handshakes that failed, mostly) to the log.
+type lineWriter struct{ log logr.Logger }
+
+// Write logs one line.
+func (l lineWriter) Write(p []byte) (int, error) {
+	l.log.Info("connection failed", "reason", cut(strings.TrimSpace(string(p)), 200))
+	return len(p), nil
+}
