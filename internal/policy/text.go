@@ -60,7 +60,7 @@ func plain(s string) string {
 }
 
 func isNameRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/@+<>", r)
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/@+", r)
 }
 
 // short is a commit as people name it.
@@ -79,18 +79,19 @@ const nameLimit = 6
 
 // list writes names out, at most nameLimit of them.
 func list(names []string) string {
-	var b strings.Builder
+	parts := make([]string, len(names))
 	for i, n := range names {
-		if i == nameLimit {
-			b.WriteString(" and " + strconv.Itoa(len(names)-i) + " more")
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(plain(n))
+		parts[i] = plain(n)
 	}
-	return b.String()
+	return join(parts)
+}
+
+// join joins texts of our own, at most nameLimit of them.
+func join(parts []string) string {
+	if len(parts) <= nameLimit {
+		return strings.Join(parts, ", ")
+	}
+	return strings.Join(parts[:nameLimit], ", ") + " and " + strconv.Itoa(len(parts)-nameLimit) + " more"
 }
 
 // immutable matches what GitOps engines take for an immutable-field error, in any letter case.
@@ -130,12 +131,9 @@ func mentionsImmutable(s string) bool {
 
 // cut shortens a text to at most n characters.
 func cut(s string, n int) string {
-	seen := 0
-	for i := range s {
-		if seen == n-1 && len(s[i:]) > 0 && len([]rune(s[i:])) > 1 {
-			return s[:i] + "…"
-		}
-		seen++
+	r := []rune(s)
+	if len(r) <= n {
+		return s
 	}
-	return s
+	return string(r[:n-1]) + "…"
 }

@@ -131,7 +131,7 @@ func stricterRollback(a, b RollbackRule) bool {
 		return true
 	}
 	window := b.Window == 0 || a.Window != 0 && a.Window <= b.Window
-	return b.Enabled && window && max(a.Approvals, 1) >= max(b.Approvals, 1)
+	return b.Enabled && window && a.Approvals >= b.Approvals
 }
 
 func stricterBreakGlass(a, b BreakGlassRule) bool {

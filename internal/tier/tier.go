@@ -165,7 +165,7 @@ type Tolerance struct {
 type RollbackRule struct {
 	Enabled   bool
 	Window    time.Duration // how long ago it may have been delivered; 0: no limit
-	Approvals int           // signed approvals of the roll-back itself; less than one counts as one
+	Approvals int           // signed approvals of the roll-back itself; 0: whoever may write may roll back
 }
 
 // BreakGlassRule is the way through in an emergency.

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// approvalRule: for each landing, each approval rule of the tier is filled by as many different
+// people as it asks for, and one person never fills two places, in whatever order the approvals
+// are looked at. Contributors and robots never count, nor does a record weaker than the rule asks
+// for. A change of which no unit is known counts as one that nobody has approved.
+//
+// It is Pending where people exist who could approve, and Deny where there are too few of them.
+func approvalRule() rule {
+	return rule{
+		name:  "approval",
+		spec:  "Each approval rule that applies to a change is filled by different people who did not contribute to it.",
+		codes: []Code{CodeApproval},
+		judge: judgeApproval,
+	}
+}
+
+func judgeApproval(c commitCase) []Finding {
+	if len(c.tier.Approvals) == 0 {
+		return []Finding{admits(CodeApproval, "the tier asks for no approval")}
+	}
+	var findings []Finding
+	for _, s := range c.steps {
+		if s.Landing != nil && s.Landing.Proven != change.Present {
+			continue // what was approved is not what landed: coverage refuses it
+		}
+		r := newReview(c, s)
+		for i, places := range r.unfilled() {
+			if places > 0 {
+				findings = append(findings, r.missing(r.rules[i], places, at(c, s)))
+			}
+		}
+	}
+	if len(findings) == 0 {
+		return []Finding{admits(CodeApproval, "every change is approved")}
+	}
+	return findings
+}
+
+// unfilled is, for each rule that applies, how many of its places nobody fills.
+func (r *review) unfilled() []int {
+	var ruleOf []int
+	for i, rule := range r.rules {
+		for range max(rule.Minimum, 1) {
+			ruleOf = append(ruleOf, i)
+		}
+	}
+	filled := match(len(ruleOf), len(r.names), func(place, person int) bool {
+		return r.fills(r.names[person], r.rules[ruleOf[place]])
+	})
+	empty := make([]int, len(r.rules))
+	for place, person := range filled {
+		if person < 0 {
+			empty[ruleOf[place]]++
+		}
+	}
+	return empty
+}
+
+func (r *review) missing(rule tier.ApprovalRule, places int, at string) Finding {
+	need := max(rule.Minimum, 1)
+	detail := "tier " + Quote(r.tier.Name) + " needs " + count(need, "approval") + " " + Quote(rule.Name) + at + ", has " + strconv.Itoa(need-places)
+	if said := r.said(); said != "" {
+		detail += " (" + said + ")"
+	}
+	could := func(name string) bool { return r.mayFill(name, rule) }
+	if r.able(could) < need {
+		return unmet(CodeApproval, Deny, detail+"; too few people could give it")
+	}
+	return unmet(CodeApproval, Pending, detail, r.candidates(could)...)
+}
+
+// able counts the people who could do something, whoever has approved yet.
+func (r *review) able(could func(name string) bool) int {
+	n := 0
+	for _, name := range r.people.Names() {
+		if could(name) {
+			n++
+		}
+	}
+	return n
+}
+
+// said names who approved, and whose statement does not count.
+func (r *review) said() string {
+	var who []string
+	for _, name := range r.names {
+		if r.signed[name] {
+			who = append(who, plain(name))
+		} else {
+			who = append(who, plain(name)+" on the forge")
+		}
+	}
+	void := make([]string, 0, len(r.void))
+	for name, why := range r.void {
+		if _, counts := r.signed[name]; !counts {
+			void = append(void, plain(name)+" does not count: "+why)
+		}
+	}
+	slices.Sort(void)
+	return join(append(who, void...))
+}
+
+// at names the step where it is not the candidate itself.
+func at(c commitCase, s change.Step) string {
+	if id := landed(s).ID; id != c.ev.Commit.ID {
+		return " for " + short(id)
+	}
+	return ""
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}

@@ -1,0 +1,58 @@
+package policy
+
+import "github.com/fairway-dev/fairway/internal/change"
+
+// reciprocityRule: where the tier is reciprocal, the approvers of a landing may not all be of the
+// contributors' teams: at least one of them is in no team that any contributor is in, whichever
+// team wrote the change. The platform team is bound by it like everybody else. The approval must
+// be as strong as the strongest that any rule of the tier asks for, so that a weaker record cannot
+// stand in for the other side.
+func reciprocityRule() rule {
+	return rule{
+		name:  "reciprocity",
+		spec:  "At least one approver of each change is of no team that a contributor is of.",
+		codes: []Code{CodeReciprocity},
+		judge: judgeReciprocity,
+	}
+}
+
+func judgeReciprocity(c commitCase) []Finding {
+	if !c.tier.Reciprocal {
+		return []Finding{admits(CodeReciprocity, "the tier does not ask for another team")}
+	}
+	var findings []Finding
+	for _, s := range c.steps {
+		if s.Landing == nil || s.Landing.Proven != change.Present {
+			continue // coverage refuses it
+		}
+		if r := newReview(c, s); !r.reciprocal() {
+			findings = append(findings, r.missingOtherSide(at(c, s)))
+		}
+	}
+	if len(findings) == 0 {
+		return []Finding{admits(CodeReciprocity, "another team approved every change")}
+	}
+	return findings
+}
+
+// reciprocal reports whether somebody of the other side approved.
+func (r *review) reciprocal() bool {
+	level := r.tier.ReciprocalLevel()
+	for _, name := range r.names {
+		if r.otherSide(name) && (r.signed[name] || !level.Signed()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *review) missingOtherSide(at string) Finding {
+	detail := "tier " + Quote(r.tier.Name) + " needs an approver" + at + " who is in no team of its contributors"
+	if said := r.said(); said != "" {
+		detail += " (" + said + ")"
+	}
+	if r.able(r.otherSide) == 0 {
+		return unmet(CodeReciprocity, Deny, detail+"; there is nobody else")
+	}
+	return unmet(CodeReciprocity, Pending, detail, r.candidates(r.otherSide)...)
+}
