@@ -64,7 +64,7 @@ type Principal struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=3
 	// +kubebuilder:validation:items:MaxLength=254
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^@<>\\s]+@[^@<>\\s]+$')",message="write one bare address, for example ada@example.com, without a name or brackets around it"
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^@<> ]+@[^@<> ]+$')",message="write one bare address, for example ada@example.com, without a name or brackets around it"
 	Emails []string `json:"emails,omitempty"`
 
 	// users are the exact Kubernetes user names of the principal.
