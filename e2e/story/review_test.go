@@ -7,7 +7,7 @@ import (
 
 func TestAnApplyIsRecordedAsTheAPIServerRecordsIt(t *testing.T) {
 	s := NewServer()
-	review, keep, err := s.Try(Write{Apply: true, Manager: "flux", User: "u", Object: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: n}\ndata: {k: v}\n"})
+	review, keep, err := s.Try(Write{Apply: true, Manager: "flux", User: "u", Object: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: v}\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -15,7 +15,7 @@ func TestAnApplyIsRecordedAsTheAPIServerRecordsIt(t *testing.T) {
 		t.Errorf("the applied object has no Apply entry with its field: %s", got)
 	}
 	keep()
-	review, _, err = s.Try(Write{Manager: "kubectl-edit", User: "u", Object: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: n}\ndata: {k: w}\n"})
+	review, _, err = s.Try(Write{Manager: "kubectl-edit", User: "u", Object: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: w}\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
