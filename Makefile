@@ -1,0 +1,81 @@
+# One command for each thing; `make` lists them. Everything that a target needs beyond Go, git, gpg and
+# ssh-keygen is built from pinned modules into ~/.cache/fairway (FAIRWAY_CACHE moves it).
+SHELL := bash
+.DEFAULT_GOAL := help
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PKG      ?= ./...
+TEST     ?= .
+FUZZTIME ?= 10s
+BENCH    ?= .
+# A whole control plane runs beside the tests, so they get more than the default ten minutes.
+TIMEOUT  ?= 20m
+
+##@ Every day
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the fairway binary into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/ ./cmd/fairway
+
+.PHONY: test
+test: tools ## Run all tests: units, the house, and the real control plane (PKG=, TEST= narrow them)
+	$(GO) test -timeout $(TIMEOUT) -run '$(TEST)' $(PKG)
+
+.PHONY: lint
+lint: ## Run the linters
+	linter=$$(hack/lint/build.sh) && "$$linter" run ./...
+
+.PHONY: fmt
+fmt: ## Format the code
+	linter=$$(hack/lint/build.sh) && "$$linter" fmt ./...
+
+.PHONY: demo
+demo: ## Show Fairway at work in a few minutes, without a cluster
+	$(GO) run ./hack/demo
+
+.PHONY: demo-cluster
+demo-cluster: tools ## Show it on a real API server
+	$(GO) run ./hack/demo -cluster
+
+##@ Before a change is sent
+
+.PHONY: generate
+generate: ## Generate deep copies, CRDs and the API reference from the API's types
+	$(GO) generate ./api/...
+
+.PHONY: verify
+verify: ## Generate into a copy and fail on any difference; check the modules
+	hack/verify.sh
+	$(GO) mod verify
+
+.PHONY: race
+race: tools ## Run the tests with the race detector
+	$(GO) test -race -timeout $(TIMEOUT) -run '$(TEST)' $(PKG)
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for a short while (FUZZTIME=10s each)
+	hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH= narrows them)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+.PHONY: ci
+ci: ## Do what continuous integration does
+	.ci/run
+
+##@ Machinery
+
+.PHONY: tools
+tools: ## Build the control plane for the tests, unless it is in the cache
+	hack/controlplane/build.sh >/dev/null
+
+.PHONY: clean
+clean: ## Remove what the targets built here; the cache stays
+	rm -rf bin dist
