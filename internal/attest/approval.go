@@ -2,7 +2,6 @@ package attest
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -106,7 +105,10 @@ func PrincipalOf(ref string) (principal string, ok bool) {
 
 // isRefName accepts what is one component of a ref for every git and on every file system.
 func isRefName(s string) bool {
-	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@+-]*$`).MatchString(s) && len(s) <= 200 &&
+	strange := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._@+-", r)
+	}
+	return s != "" && len(s) <= 200 && !strings.ContainsFunc(s, strange) && !strings.ContainsRune(".@+-", rune(s[0])) &&
 		!strings.Contains(s, "..") && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, ".lock")
 }
 

@@ -24,8 +24,10 @@ const (
 )
 
 // ProverKey is the key with which the prover signs each ProvenCommit (ruling 2). It never prints
-// itself; a zero ProverKey signs nothing.
-type ProverKey struct{ private ed25519.PrivateKey }
+// itself, not even as a part of something that is printed; a zero ProverKey signs nothing.
+type ProverKey struct {
+	private *ed25519.PrivateKey // behind a pointer, which fmt shows as an address
+}
 
 // NewProverKey makes a key from a source of randomness.
 func NewProverKey(random io.Reader) (ProverKey, error) {
@@ -33,7 +35,7 @@ func NewProverKey(random io.Reader) (ProverKey, error) {
 	if err != nil {
 		return ProverKey{}, fmt.Errorf("making prover key: %w", err)
 	}
-	return ProverKey{private}, nil
+	return ProverKey{&private}, nil
 }
 
 // ParseProverKey reads a key that PEM wrote.
@@ -50,15 +52,15 @@ func ParseProverKey(file []byte) (ProverKey, error) {
 	if !ok {
 		return ProverKey{}, errors.New("reading prover key: not an Ed25519 key")
 	}
-	return ProverKey{private}, nil
+	return ProverKey{&private}, nil
 }
 
 // PEM is the private key, for a Secret.
 func (k ProverKey) PEM() ([]byte, error) {
-	if len(k.private) == 0 {
+	if k.private == nil {
 		return nil, errors.New("writing prover key: there is none")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	der, err := x509.MarshalPKCS8PrivateKey(*k.private)
 	if err != nil {
 		return nil, fmt.Errorf("writing prover key: %w", err)
 	}
@@ -67,7 +69,7 @@ func (k ProverKey) PEM() ([]byte, error) {
 
 // Public is the key to pin in the gate; nil for a zero ProverKey.
 func (k ProverKey) Public() ed25519.PublicKey {
-	if len(k.private) == 0 {
+	if k.private == nil {
 		return nil
 	}
 	return k.private.Public().(ed25519.PublicKey)
@@ -88,10 +90,10 @@ func (k ProverKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.Stri
 // Sign signs the canonical bytes of a ProvenCommit's spec. A zero key gives no signature, which
 // nothing verifies.
 func (k ProverKey) Sign(payload []byte) (keyID string, sig []byte) {
-	if len(k.private) == 0 {
+	if k.private == nil {
 		return "", nil
 	}
-	return k.ID(), ed25519.Sign(k.private, dsse.PAE(proofType, payload))
+	return k.ID(), ed25519.Sign(*k.private, dsse.PAE(proofType, payload))
 }
 
 // VerifyProver reports whether the prover with that public key signed payload.

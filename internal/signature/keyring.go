@@ -38,6 +38,11 @@ func NewKeyring(people tier.People) (*Keyring, []string) {
 }
 
 func (k *Keyring) add(principal string, key tier.Key) (problems []string) {
+	defer func() {
+		if recover() != nil { // one crafted key must not stop the others from being read
+			problems = []string{"internal: reading it failed"}
+		}
+	}()
 	switch key.Format {
 	case tier.SSH:
 		return k.addSSH(principal, key)
@@ -51,8 +56,8 @@ func (k *Keyring) add(principal string, key tier.Key) (problems []string) {
 type holder struct {
 	principal   string
 	shared      bool // listed for two principals: nobody's
-	windows     []window
-	revokedAt   time.Time // the earliest that is listed; zero: not revoked
+	window      window
+	revokedAt   time.Time // zero: not revoked
 	compromised bool      // voids everything, whenever it was made or seen
 }
 
@@ -62,24 +67,39 @@ type window struct{ start, end time.Time }
 
 func newHolder(principal string, key tier.Key) holder {
 	return holder{
-		principal: principal, windows: []window{{key.NotBefore, key.NotAfter}},
+		principal: principal, window: window{key.NotBefore, key.NotAfter},
 		revokedAt: key.RevokedAt, compromised: key.Compromised,
 	}
 }
 
-// join adds another listing of the same key. Any of its windows will do, as with several lines of
-// an allowed_signers file; a revocation in one listing counts for all.
+// join adds another listing of the same key in another spelling. As tier.NewPeople does for equal
+// spellings, the narrower window holds and a revocation in one listing counts for all.
 func (h *holder) join(other holder) (problems []string) {
 	if h.principal != other.principal {
 		h.shared = true
 		return []string{"it is also listed for " + h.principal + ", so it belongs to neither"}
 	}
-	h.windows = append(h.windows, other.windows...)
+	h.window = h.window.narrow(other.window)
 	h.compromised = h.compromised || other.compromised
-	if h.revokedAt.IsZero() || !other.revokedAt.IsZero() && other.revokedAt.Before(h.revokedAt) {
-		h.revokedAt = other.revokedAt
+	h.revokedAt = earlier(h.revokedAt, other.revokedAt)
+	return nil
+}
+
+// narrow is what two windows share.
+func (w window) narrow(other window) window {
+	if other.start.After(w.start) {
+		w.start = other.start
 	}
-	return []string{"it is listed more than once; each window counts, and so does each revocation"}
+	w.end = earlier(w.end, other.end)
+	return w
+}
+
+// earlier is the earlier of two limits; a zero time is no limit.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // judge says whether the key could sign at all the times that the signer claims, given when the
@@ -95,16 +115,7 @@ func (h *holder) judge(claims []time.Time, seen time.Time) (change.SignatureStat
 	if latest.After(seen.Add(skew)) {
 		return change.BackDated, "claims to be made at " + stamp(latest) + ", after it was first seen at " + stamp(seen)
 	}
-	state, detail := change.NotYetValid, ""
-	for _, w := range h.windows {
-		if s, d := w.judge(claims, seen); detail == "" || closeness(s) > closeness(state) {
-			state, detail = s, d
-		}
-	}
-	if state == change.Good {
-		detail = ""
-	}
-	return state, detail
+	return h.window.judge(claims, seen)
 }
 
 func (w window) judge(claims []time.Time, seen time.Time) (change.SignatureState, string) {
@@ -120,12 +131,7 @@ func (w window) judge(claims []time.Time, seen time.Time) (change.SignatureState
 		return change.BackDated, "first seen at " + stamp(seen) + ", when the key had ended at " + stamp(w.end) +
 			"; the date it claims is the signer's choice"
 	}
-	return change.Good, "good"
-}
-
-// closeness orders what several windows say of one signature: the nearest to good is told.
-func closeness(s change.SignatureState) int {
-	return slices.Index([]change.SignatureState{change.NotYetValid, change.ExpiredKey, change.BackDated, change.Good}, s)
+	return change.Good, ""
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

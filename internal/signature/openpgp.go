@@ -56,14 +56,7 @@ func (k *Keyring) addOpenPGP(principal string, key tier.Key) (problems []string)
 // narrow joins two copies of one key: the shorter life and any revocation count.
 func (p *pgpKey) narrow(other *pgpKey) {
 	p.revoked = p.revoked || other.revoked
-	p.life.end = earliest(p.life.end, other.life.end)
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	p.life = p.life.narrow(other.life)
 }
 
 func parseOpenPGPPublic(armoured string) (*openpgp.Entity, error) {
@@ -117,7 +110,7 @@ func signingKeys(e *openpgp.Entity) ([]*pgpKey, error) {
 		if err != nil {
 			continue
 		}
-		add(s.PublicKey, own, revoked || len(s.Revocations) > 0, earliest(end, keyEnd(s.PublicKey, own)))
+		add(s.PublicKey, own, revoked || len(s.Revocations) > 0, earlier(end, keyEnd(s.PublicKey, own)))
 	}
 	if len(keys) == 0 && unusable != nil {
 		return nil, unusable
@@ -133,11 +126,11 @@ func primaryEnd(e *openpgp.Entity) (end time.Time) {
 	var always time.Time
 	for _, id := range e.Identities {
 		if self, err := id.Verify(always, config()); err == nil {
-			end = earliest(end, keyEnd(e.PrimaryKey, self))
+			end = earlier(end, keyEnd(e.PrimaryKey, self))
 		}
 	}
 	if direct, err := e.LatestValidDirectSignature(always, config()); err == nil {
-		end = earliest(end, keyEnd(e.PrimaryKey, direct))
+		end = earlier(end, keyEnd(e.PrimaryKey, direct))
 	}
 	return end
 }
@@ -148,7 +141,7 @@ func keyEnd(public *packet.PublicKey, self *packet.Signature) (end time.Time) {
 		end = public.CreationTime.Add(time.Duration(*s) * time.Second)
 	}
 	if s := self.SigLifetimeSecs; s != nil && *s > 0 {
-		end = earliest(end, self.CreationTime.Add(time.Duration(*s)*time.Second))
+		end = earlier(end, self.CreationTime.Add(time.Duration(*s)*time.Second))
 	}
 	return end
 }
@@ -220,7 +213,7 @@ func (p *pgpKey) settle(in Input, made time.Time) finding {
 	if p.revoked {
 		return finding{state: change.RevokedKey, fingerprint: p.fingerprint, detail: "the key is revoked by its own certificate"}
 	}
-	own := holder{principal: p.principal, windows: []window{p.life}}
+	own := holder{principal: p.principal, window: p.life}
 	listed := settle(&p.holder, p.fingerprint, claims, in.FirstSeen)
 	if lived := settle(&own, p.fingerprint, claims, in.FirstSeen); listed.state == change.Good {
 		return lived

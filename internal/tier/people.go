@@ -118,6 +118,7 @@ func (p *Principal) addKey(k Key) {
 	}
 	have.NotAfter = earlier(have.NotAfter, k.NotAfter)
 	have.RevokedAt = earlier(have.RevokedAt, k.RevokedAt)
+	have.Compromised = have.Compromised || k.Compromised
 }
 
 // earlier is the earlier of two limits; a zero time is no limit.
