@@ -1,0 +1,164 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+)
+
+// reader turns the bytes of one file into JSON values, as kubectl does.
+type reader struct {
+	limits Limits
+	file   string
+	// strict refuses what kustomize would read differently than kubectl. It is off for text that a
+	// program wrote.
+	strict bool
+}
+
+// value is one document of a file.
+type value struct {
+	json any
+	line int // of the file, at which the document begins; the first is 1
+}
+
+// values are the documents of a file. Empty ones are left out. The libraries panic on some input;
+// that input is refused.
+func (r reader) values(data []byte) (values []value, err error) {
+	defer func() {
+		if recover() != nil { // what it says may repeat a value
+			values, err = nil, refuse(Unbuildable, r.file, "holds something that the libraries of Kubernetes fail on")
+		}
+	}()
+	if !utf8.Valid(data) {
+		return nil, refuse(Malformed, r.file, "is not UTF-8 text")
+	}
+	if bytes.HasPrefix(bytes.TrimLeftFunc(data, unicode.IsSpace), []byte("{")) {
+		return r.json(data)
+	}
+	docs, err := r.split(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, doc := range docs {
+		v, err := r.yaml(doc)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			values = append(values, value{json: v, line: doc.line})
+		}
+	}
+	return values, nil
+}
+
+// document is one document of a file, not parsed yet.
+type document struct {
+	text []byte
+	line int
+}
+
+// split cuts at the lines that begin with "---", as kubectl and kustomize both do before any YAML
+// is parsed. Like them it refuses such a line with more than a comment on it.
+func (r reader) split(data []byte) ([]document, error) {
+	var docs []document
+	doc, line := document{line: 1}, 0
+	for text := range bytes.Lines(data) {
+		line++
+		rest, separator := bytes.CutPrefix(text, []byte("---"))
+		if !separator {
+			doc.text = append(doc.text, text...)
+			continue
+		}
+		if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' {
+			return nil, r.refuse(Malformed, line, `a line that begins with "---" holds more than a comment`)
+		}
+		docs = append(docs, doc)
+		doc = document{line: line + 1}
+	}
+	return append(docs, doc), nil
+}
+
+// yaml reads one document: nil for an empty one.
+func (r reader) yaml(doc document) (any, error) {
+	if empty, err := r.scan(doc); err != nil || empty {
+		return nil, err
+	}
+	// The messages of the decoders from here on repeat values, so none of them is handed on.
+	text, err := yaml.YAMLToJSONStrict(doc.text)
+	if err != nil {
+		return nil, r.refuse(Malformed, doc.line, "holds a value that JSON cannot express, or whose tag does not fit it")
+	}
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		return nil, r.refuse(Malformed, doc.line, "holds a number that Kubernetes cannot read")
+	}
+	if !r.strict || v == nil {
+		return v, nil
+	}
+	return v, r.sameForKustomize(doc, v)
+}
+
+// json reads a file that begins like JSON: one or more objects one after the other.
+func (r reader) json(data []byte) ([]value, error) {
+	var values []value
+	decoder := jsontext.NewDecoder(bytes.NewReader(data)) // refuses duplicate names and bad UTF-8
+	for {
+		text, err := decoder.ReadValue()
+		if errors.Is(err, io.EOF) {
+			return values, nil
+		}
+		line := 1 + bytes.Count(data[:decoder.InputOffset()], []byte("\n"))
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			return nil, r.refuse(Ambiguous, line, "sets one name twice")
+		}
+		if err != nil {
+			return nil, r.refuse(Malformed, line, "begins like JSON, and is not well-formed JSON")
+		}
+		if len(text) > r.limits.Document {
+			return nil, r.refuse(TooLarge, line, "holds an object larger than %d bytes", r.limits.Document)
+		}
+		var v any
+		if err := json.Unmarshal(text, &v); err != nil {
+			return nil, r.refuse(Malformed, line, "holds a number that Kubernetes cannot read")
+		}
+		if count(v, 0, r.limits) > r.limits.Nodes {
+			return nil, r.tooManyNodes(line)
+		}
+		values = append(values, value{json: v, line: line})
+	}
+}
+
+// count is the number of values in a JSON value, or more than the limit where they are nested too
+// deeply.
+func count(v any, level int, limits Limits) int {
+	if level > limits.Nesting {
+		return limits.Nodes + 1
+	}
+	n := 1
+	switch v := v.(type) {
+	case map[string]any:
+		for _, child := range v {
+			n += count(child, level+1, limits)
+		}
+	case []any:
+		for _, child := range v {
+			n += count(child, level+1, limits)
+		}
+	}
+	return n
+}
+
+func (r reader) tooManyNodes(line int) error {
+	return r.refuse(TooLarge, line, "holds more than %d values, or more than %d inside each other", r.limits.Nodes, r.limits.Nesting)
+}
+
+func (r reader) refuse(reason Reason, line int, format string, args ...any) error {
+	return &Refusal{Reason: reason, File: r.file, Line: line, Detail: fmt.Sprintf(format, args...)}
+}
