@@ -136,7 +136,8 @@ type BreakGlassStatus struct {
 	// +optional
 	ClosedAt *metav1.Time `json:"closedAt,omitempty"`
 
-	// conditions: Ready, Active, Expired and Settled.
+	// conditions: Ready (True: its statements verify), Active (True: it covers its user now), Expired
+	// (True: its window is over) and Settled (True: no object differs from Git because of it).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

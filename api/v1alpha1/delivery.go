@@ -89,7 +89,7 @@ type DeliveryStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Delivered []Delivered `json:"delivered,omitempty"`
 
-	// conditions: Ready.
+	// conditions: Ready (True: the marks are believed; False: the name does not fit the spec).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -6,8 +6,9 @@
 // apimachinery only. What a schema can refuse is refused by the API server, with a message that
 // says what to write instead; what needs other objects is said by a condition of the object.
 //
-// Every field left out means the stricter choice wherever there is one, so that a forgotten field
-// cannot open a gate. Defaults in the schema only write that choice down.
+// A field that decides whether something is judged is required, or means the stricter choice when
+// it is left out, so that a forgotten field opens no gate; a rule that is left out asks for nothing.
+// Defaults in the schema only write down what leaving the field out means anyway.
 //
 // +kubebuilder:object:generate=true
 // +groupName=fairway.dev

@@ -8,7 +8,9 @@ type Lane string
 
 // The lanes of a tier.
 const (
-	LaneOpen  Lane = "Open"
+	// LaneOpen admits everything and judges nothing.
+	LaneOpen Lane = "Open"
+	// LaneGated admits only what is proven.
 	LaneGated Lane = "Gated"
 )
 
@@ -20,9 +22,12 @@ type Enforcement string
 
 // The modes of enforcement.
 const (
+	// EnforcementEnforce denies what is refused.
 	EnforcementEnforce Enforcement = "Enforce"
-	EnforcementWarn    Enforcement = "Warn"
-	EnforcementAudit   Enforcement = "Audit"
+	// EnforcementWarn admits what is refused, with a warning.
+	EnforcementWarn Enforcement = "Warn"
+	// EnforcementAudit admits what is refused, and records it.
+	EnforcementAudit Enforcement = "Audit"
 )
 
 // Declared says whether an object must say where it comes from.
@@ -33,7 +38,9 @@ type Declared string
 
 // The values of Declared.
 const (
+	// DeclaredRequired refuses an object that does not say where it comes from.
 	DeclaredRequired Declared = "Required"
+	// DeclaredOptional asks for nothing: content alone decides.
 	DeclaredOptional Declared = "Optional"
 )
 
@@ -45,9 +52,12 @@ type SignatureScope string
 
 // The scopes of the signature rule.
 const (
+	// SignatureEveryCommit asks every commit on the chain and of each landed change for a good signature.
 	SignatureEveryCommit SignatureScope = "EveryCommit"
-	SignatureHead        SignatureScope = "Head"
-	SignatureNone        SignatureScope = "None"
+	// SignatureHead asks the newest commit alone.
+	SignatureHead SignatureScope = "Head"
+	// SignatureNone asks for none.
+	SignatureNone SignatureScope = "None"
 )
 
 // ApproverSource says who may fill an approval rule.
@@ -58,10 +68,14 @@ type ApproverSource string
 
 // The sources of approvers.
 const (
-	ApproversOwners     ApproverSource = "Owners"
+	// ApproversOwners are the teams that own the namespace.
+	ApproversOwners ApproverSource = "Owners"
+	// ApproversOtherTeams are any team that no contributor belongs to.
 	ApproversOtherTeams ApproverSource = "OtherTeams"
-	ApproversTeams      ApproverSource = "Teams"
-	ApproversAnyone     ApproverSource = "Anyone"
+	// ApproversTeams are the teams that the rule lists.
+	ApproversTeams ApproverSource = "Teams"
+	// ApproversAnyone is any person of any team.
+	ApproversAnyone ApproverSource = "Anyone"
 )
 
 // ApprovalLevel is the weakest record of an approval that counts.
@@ -72,7 +86,9 @@ type ApprovalLevel string
 
 // The levels of an approval.
 const (
-	LevelForge  ApprovalLevel = "Forge"
+	// LevelForge counts what was read from the forge's API.
+	LevelForge ApprovalLevel = "Forge"
+	// LevelSigned counts only what the approver's own key signed.
 	LevelSigned ApprovalLevel = "Signed"
 )
 
@@ -84,7 +100,9 @@ type Reciprocal string
 
 // The values of Reciprocal.
 const (
-	ReciprocalRequired    Reciprocal = "Required"
+	// ReciprocalRequired asks for at least one approver of none of the contributors' teams.
+	ReciprocalRequired Reciprocal = "Required"
+	// ReciprocalNotRequired does not ask for one.
 	ReciprocalNotRequired Reciprocal = "NotRequired"
 )
 
@@ -96,8 +114,10 @@ type ContentBinding string
 
 // The grades of binding.
 const (
+	// BindingStrict means that what is applied is what Git renders, leaf by leaf.
 	BindingStrict ContentBinding = "Strict"
-	BindingNone   ContentBinding = "None"
+	// BindingNone means that content is not compared.
+	BindingNone ContentBinding = "None"
 )
 
 // RollbackMode says whether there is a way back.
@@ -108,8 +128,10 @@ type RollbackMode string
 
 // The modes of roll-back.
 const (
+	// RollbackAllow lets content come back that was delivered before.
 	RollbackAllow RollbackMode = "Allow"
-	RollbackDeny  RollbackMode = "Deny"
+	// RollbackDeny treats it as any other content.
+	RollbackDeny RollbackMode = "Deny"
 )
 
 // ConnectPolicy says whether connections into pods are admitted.
@@ -120,8 +142,10 @@ type ConnectPolicy string
 
 // The policies for connect.
 const (
+	// ConnectAllow admits exec, attach, port-forward and proxy.
 	ConnectAllow ConnectPolicy = "Allow"
-	ConnectDeny  ConnectPolicy = "Deny"
+	// ConnectDeny refuses them.
+	ConnectDeny ConnectPolicy = "Deny"
 )
 
 // ScalePolicy says who may write the scale sub-resource.
@@ -132,9 +156,12 @@ type ScalePolicy string
 
 // The policies for scale.
 const (
+	// ScaleAllow admits everybody who may write it.
 	ScaleAllow ScalePolicy = "Allow"
+	// ScaleOwned admits the controllers that the tier or binding lists.
 	ScaleOwned ScalePolicy = "Owned"
-	ScaleDeny  ScalePolicy = "Deny"
+	// ScaleDeny refuses everybody.
+	ScaleDeny ScalePolicy = "Deny"
 )
 
 // Render names the way a source's files become objects.
@@ -145,7 +172,9 @@ type Render string
 
 // The renderers.
 const (
-	RenderPlain     Render = "Plain"
+	// RenderPlain takes all manifests of the folder as they are.
+	RenderPlain Render = "Plain"
+	// RenderKustomize builds the kustomization of the folder.
 	RenderKustomize Render = "Kustomize"
 )
 
@@ -157,8 +186,10 @@ type Recreate string
 
 // The values of Recreate.
 const (
+	// RecreateAllow lets an engine force a change of an immutable field.
 	RecreateAllow Recreate = "Allow"
-	RecreateDeny  Recreate = "Deny"
+	// RecreateDeny refuses the deletion.
+	RecreateDeny Recreate = "Deny"
 )
 
 // PrincipalKind says whether a principal is a person. Robots never count as approvers.
@@ -169,8 +200,10 @@ type PrincipalKind string
 
 // The kinds of principals.
 const (
+	// PrincipalPerson may approve.
 	PrincipalPerson PrincipalKind = "Person"
-	PrincipalRobot  PrincipalKind = "Robot"
+	// PrincipalRobot never counts as an approver.
+	PrincipalRobot PrincipalKind = "Robot"
 )
 
 // KeyFormat names a kind of signing key.
@@ -181,7 +214,9 @@ type KeyFormat string
 
 // The formats of keys.
 const (
-	KeySSH     KeyFormat = "SSH"
+	// KeySSH is one line of a .pub file.
+	KeySSH KeyFormat = "SSH"
+	// KeyOpenPGP is one armoured public key.
 	KeyOpenPGP KeyFormat = "OpenPGP"
 )
 
@@ -202,9 +237,13 @@ type JudgedVerdict string
 
 // The verdicts. Only Allow admits; Pending may become Allow without a new commit.
 const (
-	VerdictAllow   JudgedVerdict = "Allow"
+	// VerdictAllow admits.
+	VerdictAllow JudgedVerdict = "Allow"
+	// VerdictPending refuses now, and may become Allow without a new commit.
 	VerdictPending JudgedVerdict = "Pending"
-	VerdictDeny    JudgedVerdict = "Deny"
+	// VerdictDeny refuses.
+	VerdictDeny JudgedVerdict = "Deny"
+	// VerdictUnknown says that Fairway could not tell.
 	VerdictUnknown JudgedVerdict = "Unknown"
 )
 
@@ -216,7 +255,9 @@ type ApprovalDecision string
 
 // The decisions. Withdraw takes an earlier approval of the same person back.
 const (
-	DecisionApprove  ApprovalDecision = "Approve"
+	// DecisionApprove approves the change.
+	DecisionApprove ApprovalDecision = "Approve"
+	// DecisionWithdraw takes an earlier approval of the same person back.
 	DecisionWithdraw ApprovalDecision = "Withdraw"
 )
 
@@ -228,8 +269,12 @@ type RevocationReason string
 
 // The reasons of a revocation.
 const (
-	RevokedOffBranch         RevocationReason = "OffBranch"         // the commit is no longer on its branch
-	RevokedApprovalWithdrawn RevocationReason = "ApprovalWithdrawn" // before it was delivered
-	RevokedSourceRemoved     RevocationReason = "SourceRemoved"     // the binding has no such source any more
-	RevokedSuperseded        RevocationReason = "Superseded"        // proven again with other digests
+	// RevokedOffBranch says that the commit is no longer on its branch.
+	RevokedOffBranch RevocationReason = "OffBranch"
+	// RevokedApprovalWithdrawn says that an approval was taken back before the content was delivered.
+	RevokedApprovalWithdrawn RevocationReason = "ApprovalWithdrawn"
+	// RevokedSourceRemoved says that the binding has no such source any more.
+	RevokedSourceRemoved RevocationReason = "SourceRemoved"
+	// RevokedSuperseded says that the commit was proven again, with other digests.
+	RevokedSuperseded RevocationReason = "Superseded"
 )

@@ -349,7 +349,7 @@ type EnvironmentTierStatus struct {
 	// +optional
 	Namespaces int32 `json:"namespaces,omitempty"`
 
-	// conditions: Ready.
+	// conditions: Ready (True: the tier is in force; False: its namespaces are closed).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -133,7 +133,8 @@ type RepositoryStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	ApprovalRefs []ApprovalRef `json:"approvalRefs,omitempty"`
 
-	// conditions: Ready, Fetched and Rewound.
+	// conditions: Ready (True: the repository can be used), Fetched (True: the last poll succeeded) and
+	// Rewound (True is bad: a ref went back behind what was seen).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

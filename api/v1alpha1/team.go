@@ -122,7 +122,7 @@ type TeamStatus struct {
 	// +optional
 	Principals int32 `json:"principals,omitempty"`
 
-	// conditions: Ready.
+	// conditions: Ready (True: all identities count; False: some are claimed twice and count for nobody).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

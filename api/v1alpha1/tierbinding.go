@@ -230,7 +230,9 @@ type TierBindingStatus struct {
 	// +optional
 	Inherited *InheritedObjects `json:"inherited,omitempty"`
 
-	// conditions: Ready, Enforcing and, on the binding named cluster, Unsealed.
+	// conditions: Ready (True: the binding is in force), Enforcing (True: every live object is proven
+	// or listed as inherited) and, on the binding named cluster, Unsealed (True is bad: RBAC alone
+	// guards Fairway's own kinds).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
