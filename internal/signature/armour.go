@@ -63,8 +63,8 @@ func decode(body []string) ([]byte, error) {
 	return raw, nil
 }
 
-// pgpBody splits the lines of an OpenPGP armour: headers, one blank line, base64 and, where it is
-// given, the checksum, which is returned without its equals sign.
+// pgpBody splits the lines of an OpenPGP armour: headers, one blank line, base64 and the checksum,
+// which is returned without its equals sign. RFC 9580 lets it be missing; gpg 2.2 then refuses some.
 func pgpBody(all []string) (body []string, sum string, err error) {
 	for len(all) > 0 && all[0] != "" {
 		if name, _, ok := strings.Cut(all[0], ": "); !ok || name == "" {
@@ -76,27 +76,34 @@ func pgpBody(all []string) (body []string, sum string, err error) {
 		return nil, "", errNotOneBlock
 	}
 	body = all[1:]
-	if last := body[len(body)-1]; len(last) == 5 && last[0] == '=' {
-		return body[:len(body)-1], last[1:], nil
+	last := body[len(body)-1]
+	if len(last) != 5 || last[0] != '=' {
+		return nil, "", errors.New("it has no checksum")
 	}
-	return body, "", nil
+	return body[:len(body)-1], last[1:], nil
 }
 
-// checksum is that of an OpenPGP armour (RFC 4880 §6.1). It protects nothing; it is compared because
-// gpg refuses an armour whose checksum is wrong, and the library does not look.
-func checksum(data []byte) (string, error) {
+// encodeOpenPGP armours a signature with a checksum, without which gpg 2.2 does not find the end.
+func encodeOpenPGP(raw []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := armor.EncodeWithChecksumOption(&b, openpgp.SignatureType, nil, true)
 	if err == nil {
-		_, err = w.Write(data)
+		_, err = w.Write(raw)
 	}
 	if err == nil {
 		err = w.Close()
 	}
+	return append(b.Bytes(), '\n'), err
+}
+
+// checksum is that of an OpenPGP armour (RFC 4880 §6.1). It protects nothing; it is compared because
+// gpg refuses an armour whose checksum is wrong, and the library does not look.
+func checksum(raw []byte) (string, error) {
+	armour, err := encodeOpenPGP(raw)
 	if err != nil {
 		return "", err
 	}
-	all, err := lines(append(b.Bytes(), '\n'), pgpBegin, pgpEnd)
+	all, err := lines(armour, pgpBegin, pgpEnd)
 	if err != nil {
 		return "", err
 	}
@@ -125,9 +132,6 @@ func decodeOpenPGP(armour []byte) ([]byte, error) {
 	raw, err := decode(body)
 	if err != nil {
 		return nil, err
-	}
-	if sum == "" {
-		return raw, nil
 	}
 	if want, err := checksum(raw); err != nil || sum != want {
 		return nil, errors.New("its checksum is wrong")

@@ -57,6 +57,7 @@ func TestT11OpenPGPAgainstGit(t *testing.T) {
 		{name: "two blocks of one person", whose: "alice", armour: append(good[:len(good):len(good)], good...), ours: change.Malformed},
 		{name: "two signatures in one block", whose: "alice", armour: sign("alice", "--local-user", "mallory@example.com"), ours: change.Malformed},
 		{name: "wrong checksum", whose: "alice", armour: wrongChecksum(good), ours: change.Malformed},
+		{name: "no checksum", whose: "bob", armour: noChecksum(sign("bob")), ours: change.Malformed},
 		{name: "truncated armour", whose: "alice", armour: good[:len(good)/2], ours: change.Malformed},
 		{name: "truncated packet", whose: "alice", armour: []byte(pgpBegin + "\niHUEABYKAB0W\n" + pgpEnd + "\n"), ours: change.Malformed},
 		{name: "no blank line", whose: "alice", armour: text(good, "\n\n", "\n"), ours: change.Malformed},
@@ -159,4 +160,9 @@ func wrongChecksum(armour []byte) []byte {
 	bad := slices.Clone(armour)
 	copy(bad[bytes.LastIndex(bad, []byte("\n="))+2:], "AAAA")
 	return bad
+}
+
+func noChecksum(armour []byte) []byte {
+	at := bytes.LastIndex(armour, []byte("\n="))
+	return slices.Concat(armour[:at], armour[at+6:])
 }

@@ -2,7 +2,6 @@ package signature
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,14 +187,14 @@ func TestT11FullFingerprints(t *testing.T) {
 		t.Fatal("the signature does not name its fingerprint")
 	}
 	raw[at] ^= 1 // far from the last eight bytes, which are the key id
-	got := k.VerifyCommit(payload, rearmour(raw), day(2), day(2))
+	armour, err := encodeOpenPGP(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := k.VerifyCommit(payload, armour, day(2), day(2))
 	if got.State != change.UnknownKey || got.Fingerprint == whole || !strings.HasSuffix(got.Fingerprint, whole[24:]) {
 		t.Errorf("got %+v", got)
 	}
-}
-
-func rearmour(raw []byte) []byte {
-	return []byte(pgpBegin + "\n" + base64.StdEncoding.EncodeToString(raw) + "\n" + pgpEnd + "\n")
 }
 
 // TestProblems: keys that cannot be used are named by place, without a byte of the key.

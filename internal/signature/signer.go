@@ -202,8 +202,8 @@ func signOpenPGP(entity *openpgp.Entity, keyID uint64, namespace string, payload
 		c.SignatureNotations = []*packet.Notation{{Name: NamespaceNotation, Value: []byte(namespace), IsHumanReadable: true}}
 	}
 	var b bytes.Buffer
-	if err := openpgp.ArmoredDetachSign(&b, []*openpgp.Entity{entity}, bytes.NewReader(payload), &openpgp.SignParams{Config: c}); err != nil {
+	if err := openpgp.DetachSign(&b, []*openpgp.Entity{entity}, bytes.NewReader(payload), c); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return encodeOpenPGP(b.Bytes())
 }
