@@ -50,11 +50,101 @@ type Result struct {
 	// Tolerated are the unowned fields that only a pattern of Tolerate admits.
 	Tolerated []string
 	// Inherited are fields that Git does not set and that stood in the object before: drift that a
-	// server-side apply cannot remove. They are reported, not refused.
-	Inherited []string
+	// server-side apply cannot remove. They are reported, not refused; no more than 64 of them.
+	Inherited []Residue
 }
 
 // BoundTo reports whether the request is the apply of the manifest that d was made of.
 func (r Result) BoundTo(d change.Digest) bool {
 	return r.Reason == Applied && hmac.Equal(r.Digest[:], d[:])
+}
+
+// Bind judges whether the request is a pure server-side apply by the manager, and of what. It holds
+// the rules of the API server's field management against the request:
+//
+//  1. The manager has an Apply entry, in the request's version. A request that is no apply cannot
+//     make one, and takes what it changes out of the one that is there.
+//  2. No other entry gains a field, and none loses one that the apply does not explain.
+//  3. On an update, nothing changed that another entry owns, and nothing was removed but what the
+//     manager had applied before and has now dropped.
+//  4. What nobody owns is a default of the API server, was there before, or is tolerated.
+//  5. The digest of what the entry owns is the answer; the caller compares it with proofs.
+//
+// So everything that the request itself changed is in the digest. Bind fails closed: what it
+// cannot read or explain is not Applied. It looks at no name, label or annotation but the
+// object's identity.
+func Bind(b Binding) Result {
+	j := judge{Binding: b}
+	if reason, paths := j.run(); reason != Applied {
+		return Result{Reason: reason, Paths: paths}
+	}
+	return j.result
+}
+
+// judge is one Bind at work.
+type judge struct {
+	Binding
+	kind        *Type
+	now, before []entry // of managedFields; the manager's own entry first in now
+	own         *entry  // the manager's entry before; nil: none
+	changes     []change1
+	result      Result
+}
+
+// change1 is one field that the request changed.
+type change1 struct {
+	what changeKind
+	path path
+}
+
+func (j *judge) run() (Reason, []string) {
+	t, ok := j.Types.Type(j.Kind)
+	if !ok {
+		return UnknownKind, nil
+	}
+	j.kind = t
+	for _, step := range []func() (Reason, []string){j.read, j.foreignEntries, j.foreignFields, j.removals, j.lost, j.additions, j.sum} {
+		if reason, paths := step(); reason != Applied {
+			return reason, paths
+		}
+	}
+	return Applied, nil
+}
+
+// read finds the entries of both objects.
+func (j *judge) read() (Reason, []string) {
+	if j.Object == nil || j.Object.meta.Kind != j.Kind || j.Old != nil && (j.Old.meta.Kind != j.Kind || j.Old.ID() != j.Object.ID()) {
+		return Unreadable, nil
+	}
+	var err error
+	if j.now, err = entries(j.Object.doc, j.Kind); err != nil {
+		return Unreadable, []string{"metadata.managedFields"}
+	}
+	if j.Old != nil {
+		if j.before, err = entries(j.Old.doc, j.Kind); err != nil {
+			return Unreadable, []string{"metadata.managedFields"}
+		}
+	}
+	wanted := entry{manager: j.Manager, operation: operationApply}
+	mine := find(j.now, &wanted)
+	switch {
+	case mine == nil:
+		return NotApplied, nil
+	case mine.apiVersion != j.Kind.APIVersion():
+		return OtherVersion, nil
+	}
+	j.now[0], *mine = *mine, j.now[0]
+	j.own = find(j.before, &wanted)
+	return Applied, nil
+}
+
+// mine is the set that the manager owns after the request.
+func (j *judge) mine() *owned { return &j.now[0].set }
+
+// owned is the set that the manager owned before the request; nil: nothing.
+func (j *judge) owned() *owned {
+	if j.own == nil {
+		return nil
+	}
+	return &j.own.set
 }

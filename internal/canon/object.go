@@ -2,12 +2,15 @@ package canon
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // Object is one parsed object. It is immutable and may be shared between requests.
 type Object struct {
+	doc  *doc
 	meta Meta
 }
 
@@ -31,10 +34,37 @@ type Owner struct {
 	Controller bool
 }
 
-// Parse reads the raw JSON of an object as the API server sends it. A duplicate member, nesting
-// beyond 256 levels, and anything that is not one JSON object with apiVersion and kind are errors.
+var errNoObject = errors.New("not an object with apiVersion, kind and metadata")
+
+// Parse reads the raw JSON of an object as the API server sends it, and keeps the bytes: the caller
+// must not change them afterwards. A member that stands twice, nesting beyond 256 levels, and
+// anything that is not one JSON object with apiVersion, kind and metadata are errors.
 func Parse(raw []byte) (*Object, error) {
-	return nil, errors.New("reading object: not an object")
+	d, err := parseJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading object: %w", err)
+	}
+	m := d.member(0, "metadata")
+	kind := d.str(d.member(0, "kind"))
+	k, ok := parseKind(d.str(d.member(0, "apiVersion")), kind)
+	if !ok || d.kind(m) != object {
+		return nil, fmt.Errorf("reading object: %w", errNoObject)
+	}
+	return &Object{doc: d, meta: Meta{
+		Kind: k, Namespace: d.str(d.member(m, "namespace")), Name: d.str(d.member(m, "name")), UID: d.str(d.member(m, "uid")),
+		Labels: d.stringMap(d.member(m, "labels")), Annotations: d.stringMap(d.member(m, "annotations")),
+		Owners: d.owners(d.member(m, "ownerReferences")), Finalizers: d.stringList(d.member(m, "finalizers")),
+		Deleting: d.kind(d.member(m, "deletionTimestamp")) != null,
+	}}, nil
+}
+
+// parseKind splits an apiVersion. Not ok: one of the parts is empty.
+func parseKind(apiVersion, kind string) (change.Kind, bool) {
+	group, version, grouped := strings.Cut(apiVersion, "/")
+	if !grouped {
+		group, version = "", apiVersion
+	}
+	return change.Kind{Group: group, Version: version, Kind: kind}, version != "" && kind != "" && grouped == (group != "")
 }
 
 // Meta is what the object says of itself. The maps are the object's own: read only.
@@ -43,4 +73,40 @@ func (o *Object) Meta() Meta { return o.meta }
 // ID is the object's identity.
 func (o *Object) ID() change.ObjectID {
 	return change.ObjectID{Group: o.meta.Kind.Group, Kind: o.meta.Kind.Kind, Namespace: o.meta.Namespace, Name: o.meta.Name}
+}
+
+func (d *doc) stringMap(n ref) map[string]string {
+	if d.kind(n) != object || d.empty(n) {
+		return nil
+	}
+	m := make(map[string]string, d.nodes[n].count)
+	for c := d.first(n); c != none; c = d.next(c) {
+		m[string(d.key(c))] = d.str(c)
+	}
+	return m
+}
+
+func (d *doc) stringList(n ref) (out []string) {
+	if d.kind(n) != list {
+		return nil
+	}
+	for c := d.first(n); c != none; c = d.next(c) {
+		out = append(out, d.str(c))
+	}
+	return out
+}
+
+func (d *doc) owners(n ref) (out []Owner) {
+	if d.kind(n) != list {
+		return nil
+	}
+	for c := d.first(n); c != none; c = d.next(c) {
+		k, _ := parseKind(d.str(d.member(c, "apiVersion")), d.str(d.member(c, "kind")))
+		controller := d.member(c, "controller")
+		out = append(out, Owner{
+			Kind: k, Name: d.str(d.member(c, "name")), UID: d.str(d.member(c, "uid")),
+			Controller: d.kind(controller) == boolean && string(d.bytes(controller)) == "true",
+		})
+	}
+	return out
 }

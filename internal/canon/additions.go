@@ -1,0 +1,199 @@
+package canon
+
+import "slices"
+
+// maxPaths is how many paths of one sort a Result names.
+const maxPaths = 64
+
+// Residue is a field that stands in the object beside what Git sets.
+type Residue struct {
+	Path    string
+	Manager string // who owns it; empty: nobody
+}
+
+// A surveyor walks the admitted object and asks of each field who answers for it: the manager
+// whose apply is judged, another manager, the old object, the API server, or a tolerance. What
+// nobody answers for was added by a mutating webhook, and is refused.
+type surveyor struct {
+	d, old   *doc
+	owners   []entry // the first is the one that is judged
+	tolerate []PathPattern
+	native   bool
+
+	path      path
+	stack     []*owned // the owners' sets at each level, so that a level costs no allocation
+	refused   []string
+	tolerated []string
+	inherited []Residue
+}
+
+// systemFields of metadata are the API server's own.
+var systemFields = map[string]bool{
+	"name": true, "namespace": true, "uid": true, "resourceVersion": true, "generation": true, "managedFields": true,
+	"creationTimestamp": true, "deletionTimestamp": true, "deletionGracePeriodSeconds": true, "selfLink": true,
+}
+
+// root walks the whole object. The old object may be nil.
+func (w *surveyor) root(t *Type, f fills) {
+	for i := range w.owners {
+		w.stack = append(w.stack, &w.owners[i].set)
+	}
+	oldRoot := none
+	if w.old != nil {
+		oldRoot = 0
+	}
+	hint := none
+	for c := w.d.first(0); c != none; c = w.d.next(c) {
+		switch name := w.d.key(c); string(name) {
+		case "apiVersion", "kind":
+		case "status":
+			if !t.traits.ResetsStatus {
+				w.member(c, oldRoot, &hint, t.root.object(), f)
+			}
+		default:
+			w.member(c, oldRoot, &hint, t.root.object(), f)
+		}
+	}
+}
+
+// member looks at one member of an object whose old self is at oldParent.
+func (w *surveyor) member(c, oldParent ref, hint *ref, of *fields, f fills) {
+	name := w.d.key(c)
+	if len(w.path) == 1 && w.path[0].isField("metadata") && systemFields[string(name)] {
+		return
+	}
+	old := none
+	if oldParent != none {
+		if old = w.old.memberAfter(oldParent, name, *hint); old != none {
+			*hint = old
+		}
+	}
+	top := w.descend(func(s *owned) *owned { return s.field(name) })
+	w.value(fieldStep(w.d, c), c, old, of.field(name), f.field(name))
+	w.stack = w.stack[:top]
+}
+
+// descend pushes the owners' sets one level down and returns where they were.
+func (w *surveyor) descend(down func(*owned) *owned) (top int) {
+	top = len(w.stack)
+	for _, s := range w.stack[top-len(w.owners):] {
+		w.stack = append(w.stack, down(s))
+	}
+	return top
+}
+
+// level are the owners' sets at the current field.
+func (w *surveyor) level() []*owned { return w.stack[len(w.stack)-len(w.owners):] }
+
+// owner is who owns the field or something in it; the judged manager before others. -1: nobody.
+func (w *surveyor) owner() int {
+	return slices.IndexFunc(w.level(), func(s *owned) bool { return s != nil })
+}
+
+func (w *surveyor) value(step elem, n, old ref, t *shape, f fills) {
+	w.path = append(w.path, step)
+	defer func() { w.path = w.path[:len(w.path)-1] }()
+	granular := t.granular(w.d, n)
+	owner, whole := w.owner(), !granular || w.d.empty(n)
+	switch {
+	case whole && owner == 0, w.d.kind(n) == null:
+	case granular && whole && w.native:
+		// An empty struct, which the Go type spells out.
+	case whole:
+		w.leaf(owner, n, old, f)
+	case owner < 0 && old == none:
+		w.newcomer(n, t, f)
+	case step[0] != 'f' && owner != 0:
+		w.resident(owner, n, old, t, f)
+	default:
+		w.inside(n, old, t, f)
+	}
+}
+
+// leaf judges a field that the judged manager does not own.
+func (w *surveyor) leaf(owner int, n, old ref, f fills) {
+	unchanged := old != none && same(w.old, old, w.d, n)
+	switch {
+	case owner > 0:
+		// Owned by another: that it did not change is the differ's to say.
+		w.inherit(owner)
+	case f.allows(w.d, n):
+	case unchanged:
+		w.inherit(owner)
+	case coveredBy(w.tolerate, w.path):
+		w.tolerated = appendPath(w.tolerated, w.path)
+	default:
+		w.refused = appendPath(w.refused, w.path)
+	}
+}
+
+// newcomer judges a container that nobody owns and that was not there before. It is named as a
+// whole, since its parts mean nothing to people.
+func (w *surveyor) newcomer(n ref, t *shape, f fills) {
+	if coveredBy(w.tolerate, w.path) {
+		w.tolerated = appendPath(w.tolerated, w.path)
+		return
+	}
+	before := len(w.refused)
+	w.inside(n, none, t, f)
+	if len(w.refused) > before {
+		w.refused = appendPath(w.refused[:before], w.path)
+	}
+}
+
+// resident judges a list item that the judged manager has no part in and that was there before.
+func (w *surveyor) resident(owner int, n, old ref, t *shape, f fills) {
+	before := len(w.inherited)
+	w.inside(n, old, t, f)
+	if len(w.inherited) > before {
+		w.inherited = w.inherited[:before]
+		w.inherit(owner)
+	}
+}
+
+// inside walks what is in a container.
+func (w *surveyor) inside(n, old ref, t *shape, f fills) {
+	if w.d.kind(n) == object {
+		if old != none && w.old.kind(old) != object {
+			old = none
+		}
+		hint, of := none, t.object()
+		for c := w.d.first(n); c != none; c = w.d.next(c) {
+			w.member(c, old, &hint, of, f)
+		}
+		return
+	}
+	it := t.list()
+	now := it.index(w.d, n)
+	var before index
+	if old != none {
+		before = it.index(w.old, old)
+	}
+	if now.ambiguous && (old == none || !same(w.old, old, w.d, n)) {
+		w.refused = appendPath(w.refused, w.path)
+		return
+	}
+	for i, step := range now.steps {
+		top := w.descend(func(s *owned) *owned { return s.kid(step) })
+		w.value(step, now.refs[i], before.get(step), it.of, f.item(w.d, now.refs[i]))
+		w.stack = w.stack[:top]
+	}
+}
+
+func (w *surveyor) inherit(owner int) {
+	if len(w.inherited) >= maxPaths {
+		return
+	}
+	r := Residue{Path: w.path.String()}
+	if owner > 0 {
+		r.Manager = w.owners[owner].manager
+	}
+	w.inherited = append(w.inherited, r)
+}
+
+func appendPath(to []string, p path) []string {
+	if len(to) >= maxPaths {
+		return to
+	}
+	return append(to, p.String())
+}
