@@ -151,10 +151,10 @@ func fill(remedy, commit, namespace string) string {
 		commit = commit[:12]
 	}
 	if commit == "" {
-		commit = "<commit>"
+		commit = "COMMIT"
 	}
 	if namespace == "" {
-		namespace = "<namespace>"
+		namespace = "NAMESPACE"
 	}
 	return strings.NewReplacer("{commit}", plain(commit), "{namespace}", plain(namespace)).Replace(remedy)
 }

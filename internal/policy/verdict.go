@@ -72,8 +72,8 @@ type Verdict struct {
 	Enforcement tier.Enforcement
 	Object      change.ObjectID
 	Operation   change.Operation
-	Namespace   string        // of the object, or of the binding that was judged
-	Commit      string        // that was judged, or that the request claims: a hint
+	Namespace   string        // whose records tell more: the object's, or the binding's that was judged
+	Commit      string        // that was judged, or of the proof, or, as a hint, that the request claims
 	Findings    []Finding     // in a fixed order: that of the rules
 	Proof       *change.Proof // that admitted, or the nearest miss; nil: none
 	Warnings    []string      // shown to the client whatever the outcome
@@ -82,10 +82,8 @@ type Verdict struct {
 }
 
 // Admits reports whether the request goes through: because it is allowed, or because the tier only
-// warns or audits. Unknown and the zero Verdict do not admit.
+// warns or audits and never refuses, whatever was found or could not be found out. The zero Verdict
+// does not admit, and what is Unknown in an enforcing tier does not.
 func (v Verdict) Admits() bool {
-	if v.Outcome == Allow {
-		return true
-	}
-	return v.Outcome != Unknown && (v.Enforcement == tier.Warn || v.Enforcement == tier.Audit)
+	return v.Outcome == Allow || v.Enforcement == tier.Warn || v.Enforcement == tier.Audit
 }

@@ -1,0 +1,232 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// condition is what a built-in row asks beside its owner rule.
+type condition int
+
+const (
+	always     condition = iota
+	ownersGone           // every owner is gone, or the controlling one is being deleted
+	nsEnds               // the namespace is being deleted
+	deleting             // the object is being deleted already, attested or not
+)
+
+// remit is one bounded lane: an entry of the tier or binding, or a built-in row.
+type remit struct {
+	tier.Controller
+	of          int // the tier of Facts whose entry it is; everyTier for the binding's and built-in ones
+	builtin     bool
+	nodes       bool // any kubelet, instead of Users
+	subresource string
+	names       []string // of the objects; nil: any
+	when        condition
+	reports     bool // admitted with a warning
+}
+
+const everyTier = -1
+
+// Controllers are the runtime lanes that speak of the request: built-in rows, then the entries of
+// each tier, then those of the binding. Facts.Reach answers for them in this order.
+func Controllers(f Facts) []tier.Controller {
+	var lanes []tier.Controller
+	for _, r := range remits(&f) {
+		lanes = append(lanes, r.Controller)
+	}
+	return lanes
+}
+
+func remits(f *Facts) []remit {
+	var found []remit
+	add := func(r remit) {
+		if r.speaksOf(f) {
+			found = append(found, r)
+		}
+	}
+	if ofTheSystem(f.Request.User.Name) {
+		for _, r := range builtins() {
+			add(r)
+		}
+	}
+	for i, t := range f.Tiers {
+		for _, c := range t.Controllers {
+			add(remit{Controller: c, of: i})
+		}
+	}
+	for _, c := range f.Binding.Controllers {
+		add(remit{Controller: c, of: everyTier})
+	}
+	return found
+}
+
+// speaksOf reports whether a lane is this requester's, for this kind and operation.
+func (r remit) speaksOf(f *Facts) bool {
+	req := &f.Request
+	if !r.isUser(req.User) || !matches(r.Groups, req.Kind.Group) || !matches(r.Kinds, req.Kind.Kind) {
+		return false
+	}
+	ops := r.Operations
+	if len(ops) == 0 {
+		ops = []string{string(change.Create), string(change.Update)}
+	}
+	if !slices.Contains(ops, string(req.Operation)) {
+		return false
+	}
+	if r.names != nil && !slices.Contains(r.names, req.ID.Name) {
+		return false
+	}
+	if r.builtin {
+		return r.subresource == req.Resource.Subresource
+	}
+	// Fairway's own kinds are nobody's to list, and whole objects are never a sub-resource.
+	return req.Kind.Group != ownGroup && (req.Resource.Subresource == "" || len(r.Fields) > 0)
+}
+
+func (r remit) isUser(u change.User) bool {
+	if r.nodes {
+		return isNode(u)
+	}
+	return listed(r.Users, u.Name)
+}
+
+func matches(list []string, s string) bool {
+	return slices.Contains(list, s) || slices.Contains(list, "*")
+}
+
+// controllerLane: a controller does what its row allows (ruling 16). Nothing that Git attests ever
+// changes through it, but that a deletion which was admitted before may be completed. Where the row
+// asks for an owner, the controlling owner lives under the UID that the object names, is of a kind
+// that the row lists and, where that kind has a template, the object is made from it: so a forged
+// owner reference gains nothing (T-12), and nor does one to an owner that is gone (T-13).
+func controllerLane(q *question) answer {
+	if q.t.Lane == tier.Open || q.blocked() && !q.builtinToken() {
+		return pass()
+	}
+	var misses []Finding
+	for i, r := range remits(q.f) {
+		if r.of != everyTier && r.of != q.i || q.reserved && r.when != nsEnds {
+			continue
+		}
+		if need := r.needs() &^ q.f.Gathered; need != 0 {
+			return answer{need: need}
+		}
+		f := q.within(r, i)
+		if f.Outcome == Allow {
+			return q.runs(r)
+		}
+		misses = append(misses, f)
+	}
+	return miss(misses...)
+}
+
+// builtinToken: kubelets mint the tokens that Pods run with, whatever the tier says of people.
+func (q *question) builtinToken() bool {
+	return q.f.Request.Resource.Subresource == "token" && isNode(q.f.Request.User)
+}
+
+func (q *question) runs(r remit) answer {
+	a := admit(CodeController, plain(r.Name)+": "+r.Why)
+	if r.reports {
+		a = a.warn("Fairway cannot judge what a node makes by itself: " + plain(r.Name))
+	}
+	return a
+}
+
+func (r remit) needs() Need {
+	need := NeedReach
+	if len(r.OwnerKinds) > 0 || r.when == ownersGone {
+		need |= NeedOwner
+	}
+	if r.when == deleting {
+		need |= NeedShape
+	}
+	return need
+}
+
+// within says whether a request stays within a runtime lane; at is the lane's place in Reach.
+func (q *question) within(r remit, at int) Finding {
+	op := q.f.Request.Operation
+	if f := q.happens(r); f.Outcome != Allow {
+		return f
+	}
+	if r.when != deleting {
+		if o := outcomeOf(negate(q.f.Attested)); o != Allow {
+			return unmet(CodeBeyondLane, o, plain(r.Name)+" would change what Git attests")
+		}
+	}
+	if len(r.Fields) > 0 && op != change.Delete {
+		reach := change.CouldNotTell
+		if at < len(q.f.Reach) && q.f.Reach[at].Controller == r.Name {
+			reach = q.f.Reach[at].Within
+		}
+		if o := outcomeOf(reach); o != Allow {
+			return unmet(CodeBeyondLane, o, plain(r.Name)+" sets only "+list(r.Fields))
+		}
+	}
+	if len(r.OwnerKinds) > 0 {
+		return q.owned(r)
+	}
+	if len(r.Fields) == 0 && !r.builtin && slices.Contains(r.Kinds, "*") {
+		return unmet(CodeBeyondLane, Deny, plain(r.Name)+" has no bounds: list its kinds, fields or owners")
+	}
+	return Finding{Outcome: Allow}
+}
+
+// happens checks the condition of a built-in row.
+func (q *question) happens(r remit) Finding {
+	o := Allow
+	switch r.when {
+	case ownersGone:
+		if o = outcomeOf(q.f.Owner.Gone); o != Allow && q.f.Owner.Ending == change.Present {
+			o = Allow
+		}
+	case nsEnds:
+		o = outcomeOf(q.f.Ending)
+	case deleting:
+		o = outcomeOf(q.f.Shape.Deleting)
+	}
+	if o == Allow {
+		return Finding{Outcome: Allow}
+	}
+	return unmet(CodeOwner, o, plain(r.Name)+" acts only where "+r.Why)
+}
+
+// owned checks the controlling owner.
+func (q *question) owned(r remit) Finding {
+	o := q.f.Owner
+	if out := outcomeOf(o.Live); out != Allow {
+		return unmet(CodeOwner, out, "the controlling owner does not live under the UID that the object names")
+	}
+	if !slices.Contains(r.OwnerKinds, o.ID.Kind) && !slices.Contains(r.OwnerKinds, o.ID.Group+"/"+o.ID.Kind) {
+		return unmet(CodeOwner, Deny, plain(r.Name)+" acts for "+list(r.OwnerKinds)+", and the owner is "+plain(o.ID.Kind))
+	}
+	if q.f.Request.Operation == change.Delete {
+		return Finding{Outcome: Allow}
+	}
+	if q.f.Request.Operation == change.Update {
+		if out := outcomeOf(o.Kept); out != Allow {
+			return unmet(CodeOwner, out, "the owner references changed")
+		}
+	}
+	if templated(o.ID) {
+		if out := outcomeOf(o.Template); out != Allow {
+			return unmet(CodeOwner, out, "it is not what the template of "+plain(o.ID.Kind)+" asks for")
+		}
+	}
+	return Finding{Outcome: Allow}
+}
+
+// templated reports whether a kind holds a template from which its children are made.
+func templated(owner change.ObjectID) bool {
+	switch owner.Group + "/" + owner.Kind {
+	case "apps/Deployment", "apps/ReplicaSet", "apps/StatefulSet", "apps/DaemonSet",
+		"batch/Job", "batch/CronJob", "/ReplicationController":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,66 @@
+package policy
+
+import (
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// deleteLane: an object may go where Git had it and has it no more (ruling 17): the newest proof
+// that the tier admits, of every source, does not render it, in whatever version, and a delivered
+// one did. It may also go where its source lets the engine re-create objects and the live object
+// is not what Git renders any more. Whoever asks, anything else stays, and an object that no
+// source ever delivered is nobody's to prune.
+func deleteLane(q *question) answer {
+	if !q.delivers(change.Delete) {
+		return pass()
+	}
+	if !q.f.Gathered.Has(NeedRenders) {
+		return answer{need: NeedRenders}
+	}
+	if f := q.gone(); f.Outcome != Allow {
+		return miss(f)
+	}
+	return admit(CodeDeleted, "Git had it and does not have it any more, or re-creates it")
+}
+
+func (q *question) gone() Finding {
+	absent, delivered := Allow, change.Absent
+	told := map[string]bool{}
+	for _, r := range q.f.Renders {
+		if r.Tier != q.t.Name {
+			continue
+		}
+		told[r.Source] = true
+		switch {
+		case r.Absent == change.Absent && !q.recreates(r):
+			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders it")
+		case r.Absent == change.Absent:
+			delivered = change.Present
+		case r.Absent != change.Present:
+			absent = Unknown
+		}
+		if r.Delivered == change.Present || r.Delivered == change.CouldNotTell && delivered == change.Absent {
+			delivered = r.Delivered
+		}
+	}
+	for _, name := range sources(q.f.Binding) {
+		if !told[name] {
+			absent = Unknown
+		}
+	}
+	switch {
+	case absent != Allow:
+		return unmet(CodeCannotTell, Unknown, "some source has no proof that tier "+Quote(q.t.Name)+" admits, so nobody can tell whether Git still has it")
+	case len(told) == 0 || delivered == change.Absent:
+		return unmet(CodeNeverDelivered, Deny, "no delivered commit of "+list(sources(q.f.Binding))+" rendered it")
+	case delivered != change.Present:
+		return unmet(CodeCannotTell, Unknown, "nobody could tell whether Git ever delivered it")
+	}
+	return Finding{Outcome: Allow}
+}
+
+// recreates reports whether the engine may delete the object to make it anew.
+func (q *question) recreates(r RenderFact) bool {
+	s, ok := q.f.Binding.SourceNamed(r.Source)
+	return ok && s.Recreate == tier.RecreateAllow && r.LiveBound == change.Absent
+}

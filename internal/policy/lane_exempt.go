@@ -1,0 +1,73 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// exemptLane: kinds that no tier judges. By kind these are Events and Leases alone (ruling 16), of
+// which every node writes several a minute; questions that the API server answers without storing
+// anything; and requests for break-glass, which open nothing until two principals' signatures are
+// in them, and which must be possible to make where everything else is closed.
+func exemptLane(q *question) answer {
+	if !q.main() {
+		return pass()
+	}
+	r := q.f.Request.Resource
+	switch r.Group + "/" + r.Resource {
+	case "/events", "events.k8s.io/events", "coordination.k8s.io/leases":
+		return admit(CodeExempt, "events and leases are judged by no tier")
+	case "authentication.k8s.io/tokenreviews", "authentication.k8s.io/selfsubjectreviews",
+		"authorization.k8s.io/subjectaccessreviews", "authorization.k8s.io/localsubjectaccessreviews",
+		"authorization.k8s.io/selfsubjectaccessreviews", "authorization.k8s.io/selfsubjectrulesreviews":
+		return admit(CodeExempt, "a question that stores nothing")
+	case ownGroup + "/breakglasses":
+		if q.f.Request.Operation == change.Create || q.f.Request.Operation == change.Update {
+			return admit(CodeExempt, "a request for break-glass opens nothing by itself")
+		}
+	}
+	return pass()
+}
+
+// noOpLane: an UPDATE whose object is byte for byte what it was (ruling 12). Nothing that differs
+// in managedFields alone is one: who owns a field decides what a later request may do.
+func noOpLane(q *question) answer {
+	r := &q.f.Request
+	null := []byte("null")
+	if r.Operation != change.Update || len(r.Object) == 0 || bytes.Equal(r.Object, null) || !bytes.Equal(r.Object, r.Old) {
+		return pass()
+	}
+	return admit(CodeNoOp, "the object stays as it is")
+}
+
+// hygieneLane: an engine that the install lists by its exact user name removes its own bookkeeping
+// from an object and changes nothing else (ruling 13). From anybody else the same write is a
+// change of who owns what, and refused.
+func hygieneLane(q *question) answer {
+	r := &q.f.Request
+	if q.t.Lane == tier.Open || !q.main() || q.reserved || r.Operation != change.Update || !listed(q.f.Install.Engines, r.User.Name) {
+		return pass()
+	}
+	if need := NeedShape; !q.f.Gathered.Has(need) {
+		return answer{need: need}
+	}
+	if q.f.Shape.Hygiene != change.Present {
+		return pass()
+	}
+	return admit(CodeHygiene, Quote(r.User.Name)+" removed bookkeeping only")
+}
+
+// openLane: the tier admits everything, and nothing is asked of anybody. Fairway's evidence is no
+// environment's content, so an open tier does not open it.
+func openLane(q *question) answer {
+	if q.t.Lane != tier.Open || q.reserved {
+		return pass()
+	}
+	return admit(CodeOpen, "the tier admits everything")
+}
+
+// listed reports whether a name that is there is in a list.
+func listed(names []string, name string) bool { return name != "" && slices.Contains(names, name) }
