@@ -110,6 +110,11 @@ func TestSamplesAreOneWorld(t *testing.T) {
 		}
 		if b.Spec.Install != nil {
 			needs(who, "EnvironmentTier", b.Spec.Install.DefaultTier)
+			account := of[*corev1.ServiceAccount](read(t, "rbac"))[0]
+			want := []string{"system:serviceaccount:" + account.Namespace + ":" + account.Name}
+			if diff := cmp.Diff(want, b.Spec.Install.ProverUsers); diff != "" {
+				t.Errorf("the prover's users (-rbac +sample):\n%s", diff)
+			}
 		}
 	}
 	identities := map[string]string{}

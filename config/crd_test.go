@@ -33,6 +33,31 @@ func TestSchemasAreBounded(t *testing.T) {
 	}
 }
 
+// TestProofsHaveNoDefaults: a field that the API server fills in would break the signature over what was
+// sent.
+func TestProofsHaveNoDefaults(t *testing.T) {
+	for _, crd := range of[*apiextensionsv1.CustomResourceDefinition](read(t, "crd")) {
+		if crd.Spec.Names.Kind == "ProvenCommit" {
+			noDefault(t, "ProvenCommit", *crd.Spec.Versions[0].Schema.OpenAPIV3Schema)
+			return
+		}
+	}
+	t.Error("there is no CRD of ProvenCommit")
+}
+
+func noDefault(t *testing.T, path string, s apiextensionsv1.JSONSchemaProps) {
+	t.Helper()
+	if s.Default != nil {
+		t.Errorf("%s has the default %s", path, s.Default.Raw)
+	}
+	if s.Items != nil {
+		noDefault(t, path+"[]", *s.Items.Schema)
+	}
+	for name, p := range s.Properties {
+		noDefault(t, path+"."+name, p)
+	}
+}
+
 func bounded(t *testing.T, path string, s apiextensionsv1.JSONSchemaProps) {
 	t.Helper()
 	if s.Description == "" {

@@ -110,12 +110,56 @@ func TestSamplesApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got v1alpha1.EnvironmentTier
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(tier.Object, &got); err != nil {
-		t.Fatal(err)
-	}
+	convert(t, tier, &got)
 	if got.Spec.Approvals[0].Level != v1alpha1.LevelSigned || got.Spec.Approvals[0].Minimum != 1 ||
 		got.Spec.Reciprocal != v1alpha1.ReciprocalNotRequired || got.Spec.BreakGlass.Approvals != 1 {
 		t.Errorf("the defaults of the staging tier are %+v", got.Spec)
+	}
+}
+
+// TestSigningPayloadSurvivesTheAPIServer: what the prover signed before writing is what the gate computes
+// after reading, odd characters and all.
+func TestSigningPayloadSurvivesTheAPIServer(t *testing.T) {
+	c := cluster(t)
+	client, namespace := installCRDs(t, c), c.Namespace(t, nil)
+	var proof v1alpha1.ProvenCommit
+	convert(t, base(t, "ProvenCommit", namespace, "", ""), &proof)
+	proof.Spec.Subject = "a <b> & \u2028 \ufffd \\ufffd \x00 \x7f ü"
+	proof.Spec.Height = 1 << 60
+	proof.Spec.Objects = append(proof.Spec.Objects, proof.Spec.Objects[0])
+	proof.Spec.Trailers = []v1alpha1.Trailer{}
+	proof.Spec.ProvenAt = metav1.Now() // finer than what is stored
+	before, err := proof.SigningPayload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := resource(client, "ProvenCommit", namespace)
+	if _, err := to.Create(t.Context(), &unstructured.Unstructured{Object: content}, strict); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := to.Get(t.Context(), proof.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back v1alpha1.ProvenCommit
+	convert(t, stored, &back)
+	after, err := back.SigningPayload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Errorf("payload (-before +after):\n%s", diff)
+	}
+}
+
+func convert(t *testing.T, from *unstructured.Unstructured, to any) {
+	t.Helper()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(from.Object, to); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -34,16 +34,18 @@ func deafWebhook(t *testing.T, namespace string) *admissionregistrationv1.Valida
 		t.Fatal(err)
 	}
 	config.Name = namespace
-	hook := config.Webhooks[0]
-	hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new("https://127.0.0.1:1/admit")}
-	hook.NamespaceSelector.MatchExpressions[0].Operator = metav1.LabelSelectorOpIn
-	hook.NamespaceSelector.MatchExpressions[0].Values = []string{namespace}
-	hook.Rules[0].Scope = new(admissionregistrationv1.NamespacedScope)
-	nodes := hook.DeepCopy()
+	for i := range config.Webhooks {
+		hook := &config.Webhooks[i]
+		hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new("https://127.0.0.1:1/admit")}
+		hook.NamespaceSelector.MatchExpressions[0].Operator = metav1.LabelSelectorOpIn
+		hook.NamespaceSelector.MatchExpressions[0].Values = []string{namespace}
+	}
+	config.Webhooks[0].Rules[0].Scope = new(admissionregistrationv1.NamespacedScope)
+	nodes := config.Webhooks[0].DeepCopy()
 	nodes.Name = "nodes.fairway.dev"
 	nodes.Rules[0].Scope = new(admissionregistrationv1.ClusterScope)
 	nodes.Rules[0].Resources = []string{"nodes", "nodes/status"}
-	config.Webhooks = []admissionregistrationv1.ValidatingWebhook{hook, *nodes}
+	config.Webhooks = append(config.Webhooks, *nodes)
 	return &config
 }
 
@@ -51,6 +53,7 @@ func deafWebhook(t *testing.T, namespace string) *admissionregistrationv1.Valida
 // each leaves out what it names and no more.
 func TestT45MatchConditions(t *testing.T) {
 	c := cluster(t)
+	installCRDs(t, c)
 	namespace := c.Namespace(t, nil)
 	client, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
@@ -91,6 +94,10 @@ func TestT45MatchConditions(t *testing.T) {
 		{"event", "POST", core + "/events", `{"metadata":{"name":"event"},"involvedObject":{"namespace":"NS"}}`, c.Config, false},
 		{"event delete collection", "DELETE", core + "/events", ``, c.Config, false},
 		{"question about rights", "POST", "/apis/authorization.k8s.io/v1/namespaces/NS/localsubjectaccessreviews", `{"metadata":{"namespace":"NS"},"spec":{"user":"ada","resourceAttributes":{"namespace":"NS","verb":"get","resource":"pods"}}}`, c.Config, false},
+		{"namespace", "PATCH", "/api/v1/namespaces/NS", `{"metadata":{"labels":{"example.com/environment":"sandbox"}}}`, c.Config, true},
+		{"namespace status", "PATCH", "/api/v1/namespaces/NS/status", `{"metadata":{"labels":{"a":"b"}}}`, c.Config, true},
+		{"namespace finalize", "PUT", "/api/v1/namespaces/NS/finalize", `{"metadata":{"name":"NS"},"spec":{}}`, c.Config, true},
+		{"Fairway's own kind", "POST", "/apis/fairway.dev/v1alpha1/namespaces/NS/deliveries", `{"apiVersion":"fairway.dev/v1alpha1","kind":"Delivery","metadata":{"name":"a"},"spec":{"repository":"a","branch":"b","path":"c"}}`, c.Config, true},
 		{"node by somebody", "POST", "/api/v1/nodes", `{"metadata":{"name":"node-46"}}`, c.Config, true},
 		{"node by its kubelet", "POST", "/api/v1/nodes", `{"metadata":{"name":"node-45"}}`, kubelet, false},
 		{"node status by its kubelet", "PATCH", "/api/v1/nodes/node-45/status", `{"status":{"phase":"Running"}}`, kubelet, false},

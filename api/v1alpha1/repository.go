@@ -51,7 +51,7 @@ type RepositorySpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(https://|ssh://|file:///).+$') || (!self.contains('://') && self.matches('^[A-Za-z0-9_][A-Za-z0-9._-]*@[^/:]+:.+$'))",message="write the address as https://host/path, ssh://user@host/path, file:///path or user@host:path; unencrypted and other transports are not used"
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('file:') || !self.contains('://') || self.matches('^[a-z]+://([A-Za-z0-9_][A-Za-z0-9._-]*@)?([A-Za-z0-9][A-Za-z0-9.-]*|[[][0-9A-Fa-f:.]+[]])(:[0-9]+)?/.+$')",message="write the address without a password: put username and password in the Secret that credentialsSecret names"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('file:') || !self.contains('://') || self.matches('^[a-z]+://([A-Za-z0-9_][A-Za-z0-9._-]*@)?([A-Za-z0-9][A-Za-z0-9.-]*|[[][0-9A-Fa-f:.]+[]])(:[0-9]+)?/.+$')",message="write a host, a port where it needs one, and a path, and no password: username and password stand in the Secret that credentialsSecret names"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('https:') || !self.matches('^https://[^/]*@')",message="write the https address without a user name or token: put them in the Secret that credentialsSecret names"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x20\\x7f?#\\\\\\\\]')",message="write the address without spaces, control characters, backslash, query or fragment"
 	URL string `json:"url"`
@@ -62,7 +62,7 @@ type RepositorySpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
-	// +kubebuilder:validation:items:XValidation:rule="!self.matches('^https?://[^/]*@') && !self.matches('^[a-z+]+://[^/@]*:[^/@]*@')",message="write the alias without a user name, password or token"
+	// +kubebuilder:validation:items:XValidation:rule="!self.matches('(?i)^https?://[^/]*@') && !self.matches('(?i)^[a-z+]+://[^/@]*:[^/@]*@')",message="write the alias without a user name, password or token"
 	Aliases []string `json:"aliases,omitempty"`
 
 	// branches are the protected branches: a commit counts only if it is on one of them.
