@@ -36,7 +36,7 @@ func deafWebhook(t *testing.T, namespace string) *admissionregistrationv1.Valida
 	config.Name = namespace
 	for i := range config.Webhooks {
 		hook := &config.Webhooks[i]
-		hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new("https://127.0.0.1:1/admit")}
+		hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new("https://127.0.0.1:1/validate")}
 		hook.NamespaceSelector.MatchExpressions[0].Operator = metav1.LabelSelectorOpIn
 		hook.NamespaceSelector.MatchExpressions[0].Values = []string{namespace}
 	}
