@@ -19,6 +19,8 @@ var (
 	ErrNoMergeBase = errors.New("no single merge base")
 	// ErrRewound says that an append-only ref no longer holds what was seen on it before.
 	ErrRewound = errors.New("append-only ref was rewound")
+	// ErrDiverged says that a remote's append-only ref holds what the local one does not.
+	ErrDiverged = errors.New("append-only ref of the remote goes on differently")
 	// ErrURL is what every refusal of a repository's URL is.
 	ErrURL = errors.New("repository URL refused")
 )

@@ -1,0 +1,220 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fairway-dev/fairway/internal/change"
+)
+
+// CoverRequest asks how the content that a source reads came about between two commits.
+type CoverRequest struct {
+	Base, Head string
+	Closure    change.Closure // F(before) ∪ F(after), ruling 21
+	Units      []change.Unit  // all of which somebody said something
+}
+
+// Cover partitions the first-parent chain Base..Head into steps. ErrNotOnChain.
+//
+// A step is the landing of a change unit if its content proves it: the diff from the unit's merge
+// base to its head is the one that was stated; the landed tree is the merge of the tree before with
+// the unit's head; the merge base of the two is the one that was stated, so that nothing the unit
+// was forked from rides along; and the step is one commit (merge or squash), as many as the unit
+// has (rebase), or the unit's own commits (fast-forward, or a push that was approved later). A
+// conflict that was resolved in the landing changes the tree, and is no landing.
+//
+// Landings are taken as soon as they end, never overlap and never reach past another, so that no
+// landing can quietly take back what an earlier one brought. Every other commit is a step of its
+// own. Landings are looked for only where something in the closure changes. A step whose Landing is
+// not proven carries one that it claims to be: its unit's head is what it merged or is. One that is
+// CouldNotTell was not looked at, since more merges would have been needed than the limits allow.
+//
+// Steps are Undone where a run of them without a landing leaves everything in the closure as it was
+// before the run. Runs do not overlap, so what is not marked is all that is left.
+//
+// A commit that ParseCommit refuses stands in its step with the state Malformed and nothing else;
+// whether it touches the closure could not be told. Signatures are Unchecked, and contributors and
+// approvals of a landing are for the caller to find.
+func (r *Repo) Cover(ctx context.Context, req CoverRequest) ([]change.Step, error) {
+	ids, err := r.Chain(ctx, req.Base, req.Head)
+	if err != nil {
+		return nil, err
+	}
+	c := &coverage{
+		repo: r, scope: newScope(req.Closure), ids: append([]string{req.Base}, ids...), tries: r.limits.Merges,
+	}
+	for _, read := range []func(context.Context) error{
+		c.readCommits,
+		func(ctx context.Context) error { return c.readUnits(ctx, req.Units) },
+		c.readDiffs,
+	} {
+		if err := read(ctx); err != nil {
+			return nil, fmt.Errorf("covering %s..%s: %w", req.Base, req.Head, err)
+		}
+	}
+	pieces, err := c.partition(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("covering %s..%s: %w", req.Base, req.Head, err)
+	}
+	return c.steps(pieces), nil
+}
+
+// steps are the pieces in the words of evidence.
+func (c *coverage) steps(pieces []piece) []change.Step {
+	undone := c.undone(pieces)
+	steps := make([]change.Step, len(pieces))
+	for i, p := range pieces {
+		steps[i] = change.Step{
+			Commits: c.commits[p.from+1 : p.to+1 : p.to+1], Touches: c.touches(p.from, p.to),
+			Undone: undone[i], Landing: p.landing,
+		}
+	}
+	return steps
+}
+
+// touches says whether any commit of a stretch of the chain changed anything in the closure.
+func (c *coverage) touches(from, to int) change.Found {
+	all := change.Absent
+	for _, d := range c.diffs[from+1 : to+1] {
+		switch d.touches() {
+		case change.Present:
+			return change.Present
+		case change.CouldNotTell:
+			all = change.CouldNotTell
+		}
+	}
+	return all
+}
+
+// coverage is one run of Cover. Commits are counted from the base, which is 0; step i leads from
+// commit i-1 to commit i.
+type coverage struct {
+	repo    *Repo
+	scope   scope
+	ids     []string
+	commits []change.Commit // a refused one has no tree
+	diffs   []stepDiff
+	units   []*unit
+	tries   int // merges that may still be tried without a hint in the history
+	open    int // the commit that the last landing ended at
+}
+
+// stepDiff is what one commit of the chain changed against the one before.
+type stepDiff struct {
+	known  bool // shifts are all there are
+	shifts []shift
+	inFull bool // found is all there is; else it is too much to keep
+	found  []alteration
+}
+
+// touches says whether the commit changed anything in the closure.
+func (d stepDiff) touches() change.Found {
+	if !d.known {
+		return change.CouldNotTell
+	}
+	return change.FoundIf(len(d.shifts) > 0)
+}
+
+func (c *coverage) readCommits(ctx context.Context) error {
+	for _, id := range c.ids {
+		o, err := c.repo.Object(ctx, id)
+		var refused *MalformedError
+		if errors.As(err, &refused) {
+			sig := change.Signature{State: change.Malformed, Detail: refused.Reason}
+			o, err = Object{Commit: change.Commit{ID: id, Signature: sig}}, nil
+		}
+		if err != nil {
+			return err
+		}
+		c.commits = append(c.commits, o.Commit)
+	}
+	return nil
+}
+
+// readUnits finds out what is stated rightly: units that the repository holds and whose diff is the
+// stated one. Others are left out.
+func (c *coverage) readUnits(ctx context.Context, stated []change.Unit) error {
+	var fresh []*unit
+	var pairs [][2]string
+	for _, s := range stated {
+		if u, ok := recall(c.repo.known, c.repo.known.units, s); ok {
+			c.addUnit(u)
+			continue
+		}
+		u, trees, err := c.repo.open(ctx, s)
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) {
+			continue // not here yet, or nothing that can land
+		}
+		if err != nil {
+			return err
+		}
+		fresh, pairs = append(fresh, u), append(pairs, trees)
+	}
+	found := make([][]alteration, len(fresh))
+	err := c.repo.diffs(ctx, pairs, func(i int, f []alteration, more bool) {
+		if !more {
+			found[i] = slices.DeleteFunc(f, alteration.isDir)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i, u := range fresh {
+		stated := u.Unit
+		if found[i] == nil || rawDiffID(found[i]) != stated.RawDiffID {
+			u = nil
+		} else if u.before, u.after, err = c.repo.contents(ctx, found[i]); err != nil {
+			return err
+		}
+		remember(c.repo.known, c.repo.known.units, stated, u)
+		c.addUnit(u)
+	}
+	// The newest are tried first, since most units have landed long ago.
+	slices.SortStableFunc(c.units, func(a, b *unit) int { return b.forked.Compare(a.forked) })
+	return nil
+}
+
+func (c *coverage) addUnit(u *unit) {
+	if u != nil {
+		c.units = append(c.units, u)
+	}
+}
+
+// open reads the two ends of a unit.
+func (r *Repo) open(ctx context.Context, stated change.Unit) (*unit, [2]string, error) {
+	base, err := r.Object(ctx, stated.MergeBase)
+	if err != nil {
+		return nil, [2]string{}, err
+	}
+	head, err := r.Object(ctx, stated.Head)
+	return &unit{Unit: stated, forked: base.Committer.When}, [2]string{base.Tree, head.Tree}, err
+}
+
+// readDiffs compares each commit of the chain with the one before. What is kept of all of them
+// together is bounded; beyond, a step is not known, or not known in full.
+func (c *coverage) readDiffs(ctx context.Context) error {
+	c.diffs = make([]stepDiff, len(c.commits))
+	var pairs [][2]string
+	var steps []int
+	for i := 1; i < len(c.commits); i++ {
+		if before, after := c.commits[i-1].Tree, c.commits[i].Tree; before != "" && after != "" {
+			pairs, steps = append(pairs, [2]string{before, after}), append(steps, i)
+		}
+	}
+	room, roomToRuleOut := c.repo.limits.Entries, 2*c.repo.limits.Entries
+	return c.repo.diffs(ctx, pairs, func(i int, found []alteration, more bool) {
+		d := stepDiff{shifts: c.scope.shifts(found)}
+		if d.known = !more && len(d.shifts) <= room; !d.known {
+			d.shifts = nil
+		}
+		room -= len(d.shifts)
+		found = slices.DeleteFunc(found, alteration.isDir)
+		if !more && len(found) <= min(mostFiles, roomToRuleOut) {
+			d.found, d.inFull = found, true
+			roomToRuleOut -= len(found)
+		}
+		c.diffs[steps[i]] = d
+	})
+}

@@ -1,0 +1,234 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// mostPacks is how many packs may gather before they are made fewer. Each fetch brings one.
+const mostPacks = 32
+
+// Moved is what a fetch did to one ref.
+type Moved struct {
+	Ref           string
+	Before, After string // empty: the ref was not there, or is gone
+	// Rewound: the ref was there, and Before is not on the first-parent chain of After. What Before
+	// holds stays readable by its id.
+	Rewound bool
+}
+
+// Fetch brings the protected branches and the approvals up to date and returns what moved, sorted by
+// ref. Refs follow the remote wherever it put them; it is for the caller to make something of a
+// rewound one. A branch that the remote does not have is no error, it is just not there. Where the
+// error is about what comes after moving refs, the moves are returned with it. LimitError.
+func (m *Mirror) Fetch(ctx context.Context) ([]Moved, error) {
+	m.fetching.Lock()
+	defer m.fetching.Unlock()
+	moved, err := m.fetch(ctx)
+	if err != nil {
+		return moved, fmt.Errorf("fetching %q: %w", m.remote.given, err)
+	}
+	return moved, nil
+}
+
+func (m *Mirror) fetch(ctx context.Context) ([]Moved, error) {
+	before, err := m.Refs(ctx, "refs/")
+	if err != nil {
+		return nil, err
+	}
+	t, err := m.reach(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := m.pull(ctx, t, len(before) == 0); err != nil {
+		return nil, errors.Join(err, m.sweep())
+	}
+	if _, err := os.Stat(filepath.Join(m.git.dir, "shallow")); !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("remote has only a part of its history")
+	}
+	after, err := m.Refs(ctx, "refs/")
+	if err != nil {
+		return nil, err
+	}
+	moved, err := m.compare(ctx, before, after)
+	if err != nil || len(moved) == 0 {
+		return moved, err
+	}
+	return moved, m.tidy(ctx)
+}
+
+// pull runs git fetch until it has everything that the remote does have.
+func (m *Mirror) pull(ctx context.Context, t transport, empty bool) error {
+	branches := slices.Clone(m.opts.Branches)
+	for {
+		err := m.pullOnce(ctx, t, branches)
+		var said *gitError
+		if !errors.As(err, &said) {
+			return err
+		}
+		missing := slices.IndexFunc(branches, func(b string) bool {
+			return strings.HasSuffix(said.said, "couldn't find remote ref refs/heads/"+b)
+		})
+		switch {
+		case missing >= 0:
+			if _, err := m.run(ctx, "update-ref", "-d", "--end-of-options", "refs/heads/"+branches[missing]); err != nil {
+				return err
+			}
+			branches = slices.Delete(branches, missing, missing+1)
+		case empty && strings.Contains(said.said, "mismatched algorithms: client sha1; server sha256"):
+			empty = false
+			if err := m.restart(ctx, "sha256"); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// restart makes the empty repository anew, with another hash.
+func (m *Mirror) restart(ctx context.Context, format string) error {
+	m.cat.drain(false)
+	for _, name := range []string{"HEAD", "config", "objects", "refs"} {
+		if err := os.RemoveAll(filepath.Join(m.git.dir, name)); err != nil {
+			return err
+		}
+	}
+	return m.init(ctx, format)
+}
+
+// pullOnce runs one git fetch, in one transaction, and ends it when it brings too much.
+func (m *Mirror) pullOnce(ctx context.Context, t transport, branches []string) error {
+	var specs strings.Builder
+	for _, b := range branches {
+		fmt.Fprintf(&specs, "+refs/heads/%s:refs/heads/%s\n", b, b)
+	}
+	fmt.Fprintf(&specs, "+%s*:%s*\n", ApprovalRefs, ApprovalRefs)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		m.watch(ctx, cancel)
+	}()
+	_, err := m.output(ctx, command{
+		args: []string{"fetch", "--quiet", "--stdin", "--atomic", "--prune", "--no-tags", "--no-write-fetch-head",
+			"--no-recurse-submodules", "--no-auto-maintenance", "--no-show-forced-updates", "--end-of-options", t.url},
+		stdin:    []byte(specs.String()),
+		settings: append(t.settings, setting{"advice.fetchShowForcedUpdates", "false"}),
+		env:      t.env,
+		maxFile:  m.limits.FetchBytes,
+	})
+	over := m.tooMuch()
+	cancel(nil)
+	<-watched
+	if err != nil && over != nil {
+		return over
+	}
+	return err
+}
+
+// watch ends a fetch that writes too much.
+func (m *Mirror) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := m.tooMuch(); err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}
+}
+
+// tooMuch is a LimitError where a pack that is being received has reached the limit.
+func (m *Mirror) tooMuch() error {
+	files, err := filepath.Glob(filepath.Join(m.objects, "pack", "tmp_*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.Size() >= m.limits.FetchBytes {
+			return &LimitError{What: "fetched bytes", Limit: m.limits.FetchBytes}
+		}
+	}
+	return nil
+}
+
+// compare says what is different between two listings of refs.
+func (m *Mirror) compare(ctx context.Context, before, after []Ref) ([]Moved, error) {
+	byRef := map[string]Moved{}
+	for _, r := range before {
+		byRef[r.Name] = Moved{Ref: r.Name, Before: r.ID}
+	}
+	for _, r := range after {
+		move := byRef[r.Name]
+		move.Ref, move.After = r.Name, r.ID
+		byRef[r.Name] = move
+	}
+	var moved []Moved
+	for _, move := range byRef {
+		if move.Before == move.After {
+			continue
+		}
+		if move.Before != "" {
+			on := false
+			if move.After != "" {
+				var err error
+				if on, err = m.continues(ctx, move.Before, move.After); err != nil {
+					return nil, err
+				}
+			}
+			move.Rewound = !on
+		}
+		moved = append(moved, move)
+	}
+	slices.SortFunc(moved, func(a, b Moved) int { return strings.Compare(a.Ref, b.Ref) })
+	return moved, nil
+}
+
+// tidy writes the commit graph, with which questions about history cost milliseconds, and makes
+// packs fewer when they have become many. Nothing is thrown away, reachable or not: a rewound ref's
+// commits stay readable.
+func (m *Mirror) tidy(ctx context.Context) error {
+	packs, err := filepath.Glob(filepath.Join(m.objects, "pack", "*.pack"))
+	if err != nil {
+		return err
+	}
+	if len(packs) > mostPacks {
+		if err := m.repack(ctx); err != nil {
+			return err
+		}
+	}
+	write := []string{"commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress"}
+	if _, err := m.run(ctx, write...); err == nil || ctx.Err() != nil {
+		return err
+	}
+	// A graph that was cut short is in the way of a new one, and is only ever a copy.
+	info := filepath.Join(m.objects, "info")
+	if err := errors.Join(os.RemoveAll(filepath.Join(info, "commit-graphs")), os.RemoveAll(filepath.Join(info, "commit-graph"))); err != nil {
+		return err
+	}
+	_, err = m.run(ctx, write...)
+	return err
+}
+
+// repack waits for the running questions and keeps new ones waiting.
+func (m *Mirror) repack(ctx context.Context) error {
+	m.busy.Lock()
+	defer m.busy.Unlock()
+	m.cat.drain(false)
+	_, err := m.git.output(ctx, command{args: []string{"repack", "--quiet", "-d", "--geometric=2", "--no-write-bitmap-index"}})
+	return err
+}

@@ -1,0 +1,212 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/fairway-dev/fairway/internal/change"
+)
+
+// piece is a stretch of the chain, the commits from+1 to to, that becomes one step.
+type piece struct {
+	from, to int
+	landing  *change.Landing
+}
+
+// window is a stretch of the chain that could be the landing of a unit.
+type window struct {
+	from, to int
+	unit     *unit
+	// The history itself says so: what was merged, or what the stretch ends with, is the unit's head.
+	hinted bool
+	// The stretch is the unit's own commits, from its merge base to its head.
+	own      bool
+	touching int // commits in it that change the closure
+}
+
+// partition walks the chain once and takes each landing as soon as it ends.
+func (c *coverage) partition(ctx context.Context) ([]piece, error) {
+	var pieces []piece
+	open := 0 // where the last landing ended: none begins before
+	for to := 1; to < len(c.ids); to++ {
+		windows, err := c.windows(ctx, open, to)
+		if err != nil {
+			return nil, err
+		}
+		p, err := c.settle(ctx, to, windows)
+		if err != nil {
+			return nil, err
+		}
+		if p.landing != nil && p.landing.Proven == change.Present {
+			pieces = pieces[:len(pieces)-(to-1-p.from)] // its earlier commits stood alone so far
+			open = to
+		}
+		pieces = append(pieces, p)
+	}
+	return pieces, nil
+}
+
+// windows are the stretches that end here and could be a landing, the most useful first: those that
+// explain most of what matters, and of these the shortest.
+func (c *coverage) windows(ctx context.Context, open, to int) ([]window, error) {
+	var all []window
+	if c.commits[to].Tree == "" {
+		return nil, nil
+	}
+	for _, u := range c.units {
+		merged := len(c.commits[to].Parents) > 1 && slices.Contains(c.commits[to].Parents[1:], u.Head)
+		pushed := c.ids[to] == u.Head
+		starts := []int{to - 1}
+		if own := slices.Index(c.ids[open:to], u.MergeBase); pushed && own >= 0 {
+			starts = append(starts, open+own)
+		}
+		if to-open > 1 { // else there is no room for more than one commit
+			n, err := c.repo.plain(ctx, u)
+			if err != nil && !passable(err) {
+				return nil, err
+			}
+			if err == nil && n > 1 {
+				starts = append(starts, to-n)
+			}
+		}
+		slices.Sort(starts)
+		for _, from := range slices.Compact(starts) {
+			w := window{from: from, to: to, unit: u, hinted: merged && from == to-1 || pushed}
+			if from < open || !c.touching(&w) {
+				continue
+			}
+			w.own = pushed && c.ids[from] == u.MergeBase
+			all = append(all, w)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b window) int {
+		if a.touching != b.touching {
+			return b.touching - a.touching
+		}
+		return b.from - a.from
+	})
+	return all, nil
+}
+
+// passable: the error is about one unit, which then is no candidate.
+func passable(err error) bool {
+	var limit *LimitError
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) || errors.As(err, &limit)
+}
+
+// touching counts the commits of a window that change the closure, and reports whether there are
+// any and all of its commits could be read.
+func (c *coverage) touching(w *window) bool {
+	for i := w.from; i <= w.to; i++ {
+		if c.commits[i].Tree == "" {
+			return false
+		}
+		if i > w.from && c.diffs[i].touches() != change.Absent {
+			w.touching++
+		}
+	}
+	return w.touching > 0
+}
+
+// settle makes the piece that ends here: the first window that is proven, else the last commit
+// alone, with the landing that it claims to be.
+func (c *coverage) settle(ctx context.Context, to int, windows []window) (piece, error) {
+	alone := piece{from: to - 1, to: to}
+	lines := map[int][2]content{}
+	for _, w := range windows {
+		proven, commits, err := c.prove(ctx, w, lines)
+		if err != nil {
+			return alone, err
+		}
+		l := &change.Landing{
+			MergeBase: w.unit.MergeBase, Head: w.unit.Head, RawDiffID: w.unit.RawDiffID, Proven: proven, Commits: commits,
+		}
+		if proven == change.Present {
+			return piece{w.from, to, l}, nil
+		}
+		if w.hinted && (alone.landing == nil || alone.landing.Proven == change.CouldNotTell) ||
+			proven == change.CouldNotTell && alone.landing == nil {
+			alone.landing = l
+		}
+	}
+	return alone, nil
+}
+
+// prove says whether a window is the landing of its unit. lines are what windows of this end add
+// and take away, by where they begin.
+func (c *coverage) prove(ctx context.Context, w window, lines map[int][2]content) (change.Found, []change.Commit, error) {
+	if !w.hinted {
+		possible, err := c.possible(ctx, w, lines)
+		if err != nil || !possible {
+			return change.Absent, nil, err
+		}
+		if c.tries == 0 {
+			return change.CouldNotTell, nil, nil
+		}
+		c.tries--
+	}
+	if !w.own {
+		if same, err := c.merges(ctx, w); err != nil || !same {
+			return change.Absent, nil, err
+		}
+	}
+	commits, err := c.repo.commits(ctx, w.unit.Unit)
+	if err != nil && passable(err) {
+		return change.Absent, nil, nil // whoever wrote a commit that cannot be read is not known
+	}
+	return change.FoundIf(err == nil), commits, err
+}
+
+// merges reports whether merging the unit's head into where the window begins, from the merge base
+// that was stated, gives the tree that the window ends with.
+func (c *coverage) merges(ctx context.Context, w window) (bool, error) {
+	before := c.ids[w.from]
+	base, err := c.repo.mergeBase(ctx, before, w.unit.Head)
+	if errors.Is(err, ErrNoMergeBase) {
+		return false, nil
+	}
+	if err != nil || base != w.unit.MergeBase {
+		return false, err
+	}
+	tree, clean, err := c.repo.mergeTree(ctx, before, w.unit.Head)
+	return clean && tree == c.commits[w.to].Tree, err
+}
+
+// possible rules out, without merging, that a window is the landing of its unit.
+func (c *coverage) possible(ctx context.Context, w window, lines map[int][2]content) (bool, error) {
+	l, ok := lines[w.from]
+	if !ok {
+		if net, inFull := c.net(w); inFull {
+			before, after, err := c.repo.contents(ctx, net)
+			if err != nil {
+				return false, err
+			}
+			l = [2]content{after.less(before), before.less(after)}
+		}
+		lines[w.from] = l
+	}
+	return w.unit.mentions(l[0], l[1]), nil
+}
+
+// net is what a window changes from its beginning to its end, if it was kept in full.
+func (c *coverage) net(w window) (net []alteration, inFull bool) {
+	byPath := map[string]alteration{}
+	for _, d := range c.diffs[w.from+1 : w.to+1] {
+		if !d.inFull {
+			return nil, false
+		}
+		for _, a := range d.found {
+			if first, ok := byPath[a.path]; ok {
+				a.oldMode, a.oldID = first.oldMode, first.oldID
+			}
+			byPath[a.path] = a
+		}
+	}
+	for _, a := range byPath {
+		if a.oldMode != a.newMode || a.oldID != a.newID {
+			net = append(net, a)
+		}
+	}
+	return net, true
+}

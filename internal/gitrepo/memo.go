@@ -1,0 +1,42 @@
+package gitrepo
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/fairway-dev/fairway/internal/change"
+)
+
+// memo keeps what never changes once it was found out, since commits are immutable. Each map is
+// emptied when it is full: entries are cheap to find out again.
+type memo struct {
+	mu      sync.Mutex
+	heights map[string]int64
+	bases   map[[2]string]string  // merge bases
+	units   map[change.Unit]*unit // nil: its diff is not the one that was stated
+	seed    maphash.Seed
+	recent  string // the commit whose height was asked for last
+}
+
+const mostRemembered = 4096
+
+func newMemo() *memo {
+	return &memo{heights: map[string]int64{}, bases: map[[2]string]string{},
+		units: map[change.Unit]*unit{}, seed: maphash.MakeSeed()}
+}
+
+func remember[K comparable, V any](m *memo, in map[K]V, k K, v V) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(in) >= mostRemembered {
+		clear(in)
+	}
+	in[k] = v
+}
+
+func recall[K comparable, V any](m *memo, in map[K]V, k K) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := in[k]
+	return v, ok
+}

@@ -1,0 +1,169 @@
+package gitrepo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// lockName is the file in a mirror's directory that says that it is in use.
+const lockName = "fairway.lock"
+
+// Mirror is a bare copy of the protected branches and approvals of a remote repository, with their
+// whole history. It is safe for use by several goroutines; one directory serves one Mirror.
+type Mirror struct {
+	*Repo
+	remote   remoteURL
+	opts     Options
+	fetching sync.Mutex
+	lock     *os.File
+}
+
+// Open prepares a mirror in dir, which is made where needed. Nothing is fetched yet, and a directory
+// that mirrors another URL is refused (threat T-43). ErrURL.
+func Open(dir, url string, opts Options) (*Mirror, error) {
+	m, err := open(dir, url, opts)
+	if err != nil {
+		return nil, fmt.Errorf("opening the mirror of %q: %w", withoutUserinfo(url), err)
+	}
+	return m, nil
+}
+
+func open(dir, url string, opts Options) (*Mirror, error) {
+	remote, err := parseURL(url, opts.AllowLoopback)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOptions(remote, opts); err != nil {
+		return nil, err
+	}
+	opts.Limits = opts.Limits.withDefaults()
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := newMirror(dir, remote, opts, lock)
+	if err := m.prepare(context.Background()); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func newMirror(dir string, remote remoteURL, opts Options, lock *os.File) *Mirror {
+	bin := opts.Git
+	if bin == "" {
+		bin = "git"
+	}
+	g := &git{bin: bin, dir: dir, cwd: dir, env: mirrorEnv(), limits: opts.Limits, secrets: secrets(opts)}
+	m := &Mirror{Repo: newRepo(g, filepath.Join(dir, "objects"), dir), remote: remote, opts: opts, lock: lock}
+	m.reach = func(ctx context.Context, name string) (transport, error) {
+		if name != "" {
+			return transport{}, fmt.Errorf("remote %q: a mirror reaches its own only", withoutUserinfo(name))
+		}
+		return remote.reach(ctx, opts)
+	}
+	return m
+}
+
+// prepare checks git and the directory, and makes the repository where there is none.
+func (m *Mirror) prepare(ctx context.Context) error {
+	if err := m.checkGit(ctx); err != nil {
+		return err
+	}
+	if err := m.claim(); err != nil {
+		return err
+	}
+	if err := m.sweep(); err != nil {
+		return err
+	}
+	_, err := os.Stat(filepath.Join(m.git.dir, "HEAD"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.init(ctx, "sha1")
+	}
+	return err
+}
+
+// checkGit refuses a git that cannot merge without a work tree.
+func (m *Mirror) checkGit(ctx context.Context) error {
+	out, err := m.run(ctx, "version")
+	if err != nil {
+		return err
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "git version %d.%d", &major, &minor); err != nil {
+		return fmt.Errorf("reading the version of git from %q: %w", out, err)
+	}
+	if major < 2 || major == 2 && minor < 38 {
+		return fmt.Errorf("git %d.%d is too old: 2.38 or newer is needed", major, minor)
+	}
+	return nil
+}
+
+// claim notes which URL the directory mirrors.
+func (m *Mirror) claim() error {
+	name := filepath.Join(m.git.dir, "fairway.url")
+	was, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.WriteFile(name, []byte(m.remote.given), 0o600)
+	case err != nil:
+		return err
+	case string(was) != m.remote.given:
+		return errors.New("directory mirrors another repository")
+	}
+	return nil
+}
+
+// sweep removes what processes that were killed left behind. It waits until nobody is at work; the
+// lock on the directory keeps other processes out.
+func (m *Mirror) sweep() error {
+	m.busy.Lock()
+	defer m.busy.Unlock()
+	return filepath.WalkDir(m.git.dir, func(name string, d fs.DirEntry, err error) error {
+		base := filepath.Base(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case d.IsDir() && strings.HasPrefix(base, scratchPrefix):
+			return cmp.Or(os.RemoveAll(name), fs.SkipDir)
+		case d.IsDir() && len(base) == 2 && filepath.Dir(name) == m.objects:
+			return fs.SkipDir // loose objects
+		case !d.IsDir() && leftover(base):
+			return os.Remove(name)
+		}
+		return nil
+	})
+}
+
+func leftover(base string) bool {
+	return base != lockName && (strings.HasSuffix(base, ".lock") || strings.HasSuffix(base, ".keep") ||
+		strings.HasPrefix(base, "tmp_"))
+}
+
+// init makes an empty repository, without hooks or anything else that a template could bring.
+func (m *Mirror) init(ctx context.Context, format string) error {
+	if _, err := m.run(ctx, "init", "--quiet", "--bare", "--template=", "--object-format="+format); err != nil {
+		return err
+	}
+	// No branch is the current one: nothing shall follow HEAD.
+	return os.WriteFile(filepath.Join(m.git.dir, "HEAD"), []byte("ref: refs/fairway/none\n"), 0o600)
+}
+
+// Close ends the processes of the mirror and lets go of its directory.
+func (m *Mirror) Close() error {
+	return errors.Join(m.Repo.Close(), m.lock.Close())
+}
