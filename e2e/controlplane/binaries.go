@@ -13,7 +13,7 @@ import (
 // module is the first line of the go.mod that marks the root of this repository.
 const module = "module github.com/fairway-dev/fairway"
 
-// Binaries returns the folder of etcd, kube-apiserver and kube-controller-manager. What is missing is
+// Binaries returns the folder of etcd, kube-apiserver, kube-controller-manager and kubectl. What is missing is
 // built from source first, which takes some minutes once per version and machine. It must be called from
 // within a working copy of the repository.
 func Binaries(ctx context.Context) (string, error) {

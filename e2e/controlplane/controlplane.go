@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"k8s.io/client-go/rest"
 )
@@ -145,13 +147,20 @@ func (c *Cluster) Stop() error {
 	return errors.Join(errs...)
 }
 
-// LogTails returns the last lines of each process's log, for a failing test.
-func (c *Cluster) LogTails() string {
-	var all string
+// Complaints returns what the processes logged as errors, for a failing test; they log a great deal else.
+func (c *Cluster) Complaints() string {
+	var all strings.Builder
 	for _, p := range c.processes {
-		all += fmt.Sprintf("--- end of %s ---\n%s\n", p.log, p.tail())
+		for line := range strings.Lines(p.tail()) {
+			if complaint.MatchString(line) {
+				all.WriteString(p.name + ": " + line)
+			}
+		}
 	}
-	return all
+	return all.String()
 }
+
+// complaint matches an error in the log formats of Kubernetes and etcd.
+var complaint = regexp.MustCompile(`^[EF]\d{4} |"level":"(error|panic|fatal)"`)
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.Dir, name) }

@@ -23,7 +23,7 @@ const (
 	// part of it.
 	readyWithin = 2 * time.Minute
 	// tailBytes of a log are shown with an error.
-	tailBytes = 4 << 10
+	tailBytes = 8 << 10
 )
 
 // process is one program that we started, leader of a process group of its own.

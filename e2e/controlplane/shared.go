@@ -36,7 +36,7 @@ func (s *Shared) Main(m *testing.M) int {
 		return code
 	}
 	if code != 0 {
-		fmt.Fprint(os.Stderr, s.cluster.LogTails())
+		fmt.Fprint(os.Stderr, s.cluster.Complaints())
 	}
 	if err := s.cluster.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

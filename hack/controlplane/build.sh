@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Build kube-apiserver, kube-controller-manager and etcd from the pinned modules into a cache and
-# print the folder that holds them. A build that is there already is reused, so this is cheap to call.
+# Build kube-apiserver, kube-controller-manager, kubectl and etcd from the pinned modules into a cache
+# and print the folder that holds them. A build that is there already is reused, so this is cheap to call.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -24,5 +24,6 @@ if command -v flock >/dev/null; then
 fi
 build etcd go.etcd.io/etcd/server/v3 "$etcd"
 build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "$kubernetes"
+build kubectl k8s.io/kubernetes/cmd/kubectl "$kubernetes"
 build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager "$kubernetes"
 echo "$out"
