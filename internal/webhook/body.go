@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/sync/semaphore"
 )
 
 // errTooLarge says that a body is above the cap.
@@ -23,7 +24,8 @@ const (
 // body is one request body in memory, with what it holds of the byte budget.
 type body struct {
 	data []byte
-	part *semaphore.Weighted
+	part *share
+	peer string
 	held int64
 }
 
@@ -33,26 +35,21 @@ type bodyPools struct {
 }
 
 // get gives an empty body for a declared length; a negative one is unknown.
-func (p *bodyPools) get(declared int64, b *budget) *body {
+func (p *bodyPools) get(declared int64) *body {
 	pool := &p.small
 	if declared < 0 || declared > smallBuffer {
 		pool = &p.large
 	}
-	got, _ := pool.Get().(*body)
-	if got == nil {
-		got = &body{data: make([]byte, 0, freeBytes)}
+	if got, ok := pool.Get().(*body); ok {
+		return got
 	}
-	got.part = b.part(declared)
-	return got
+	return &body{data: make([]byte, 0, freeBytes)}
 }
 
 // put gives the budget back and keeps the buffer unless it is large. Nothing may use the body's
 // bytes after that.
 func (p *bodyPools) put(b *body) {
-	if b.held > 0 {
-		b.part.Release(b.held)
-	}
-	b.held, b.part = 0, nil
+	b.release()
 	b.data = b.data[:0]
 	switch c := cap(b.data); {
 	case c <= smallBuffer:
@@ -62,52 +59,81 @@ func (p *bodyPools) put(b *body) {
 	}
 }
 
-// fill reads a body. The charge grows with the bytes that have arrived, at most to their double: who
-// declares much and sends little holds little. When it fails, what was read so far stays readable.
-func (b *body) fill(r io.Reader, declared, limit int64) error {
+// charge takes room for n bytes of one peer, at most once for a body.
+func (b *body) charge(part *share, peer string, n int64) error {
+	if !part.take(peer, n) {
+		return errShed
+	}
+	b.part, b.peer, b.held = part, peer, n
+	return nil
+}
+
+// release gives back what the body holds of the budget.
+func (b *body) release() {
+	if b.held > 0 {
+		b.part.give(b.peer, b.held)
+	}
+	b.part, b.peer, b.held = nil, "", 0
+}
+
+// readBody reads a whole body within the budget. The whole length is charged before more than the
+// free bytes are read: charging as bytes arrive would let many large bodies take the budget
+// together and none of them finish. Memory is only taken as bytes arrive. When it fails, what was
+// read of the head stays readable.
+func (s *Server) readBody(b *body, r *http.Request) error {
+	limit, declared := s.limits.Body, r.ContentLength
 	end := declared
-	if end < 0 || end > limit {
-		end = limit + 1
+	if declared < 0 {
+		end = limit + 1 // one more, to see that it is too many
+	}
+	if err := b.fill(r.Body, min(end, freeBytes)); err != nil {
+		return b.ended(err, declared)
 	}
 	if declared > limit {
-		end = freeBytes // the head only, for the uid
+		return errTooLarge
 	}
-	for target := min(end, freeBytes); ; target = min(end, 2*target) {
-		if err := b.grow(target); err != nil {
-			return err
-		}
-		n, err := io.ReadFull(r, b.data[len(b.data):target])
-		b.data = b.data[:len(b.data)+n]
-		switch ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); {
-		case ended && declared < 0:
-			return nil
-		case ended:
-			return fmt.Errorf("body ends after %d of %d bytes", len(b.data), declared)
-		case err != nil:
-			return fmt.Errorf("reading the body: %w", err)
-		case int64(len(b.data)) < end:
-			continue
-		case declared < 0 || declared > limit:
-			return errTooLarge
-		}
+	if end <= freeBytes {
 		return nil
+	}
+	peer, _, _ := net.SplitHostPort(r.RemoteAddr) // without one, all are one peer
+	if err := b.charge(s.budget.part(declared), peer, min(end, limit)); err != nil {
+		return err
+	}
+	for target := int64(2 * freeBytes); ; target *= 2 {
+		if err := b.fill(r.Body, min(end, target)); err != nil {
+			return b.ended(err, declared)
+		}
+		switch {
+		case target < end:
+		case declared < 0:
+			return errTooLarge
+		default:
+			return nil
+		}
 	}
 }
 
-// grow makes room for n bytes and charges those above the free ones.
-func (b *body) grow(n int64) error {
-	if more := n - freeBytes - b.held; more > 0 {
-		if !b.part.TryAcquire(more) {
-			return errShed
-		}
-		b.held += more
-	}
+// fill reads until the body has n bytes.
+func (b *body) fill(r io.Reader, n int64) error {
 	if have := int64(cap(b.data)); have < n {
 		grown := make([]byte, len(b.data), n)
 		copy(grown, b.data)
 		b.data = grown
 	}
-	return nil
+	got, err := io.ReadFull(r, b.data[len(b.data):n])
+	b.data = b.data[:len(b.data)+got]
+	return err
+}
+
+// ended tells the end of a body of unknown length from one that came too early.
+func (b *body) ended(err error, declared int64) error {
+	switch early := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); {
+	case early && declared < 0:
+		return nil
+	case early:
+		return fmt.Errorf("body ends after %d of %d bytes", len(b.data), declared)
+	}
+	return fmt.Errorf("reading the body: %w", err)
 }
 
 // drainBytes bound how much of a body is read only to be thrown away.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,9 +21,10 @@ const (
 	maxTimeout     = 30 * time.Second // that the API server allows
 	retryAfter     = time.Second      // what a shed client is asked to wait
 	leastWork      = 250 * time.Millisecond
+	smallAnswer    = 2000 // bytes
 )
 
-// exchange is one review on its way through the front.
+// exchange is one review on its way through the front. It is used again and again, with its timer.
 type exchange struct {
 	s        *Server
 	w        http.ResponseWriter
@@ -31,11 +33,39 @@ type exchange struct {
 	deadline time.Time
 	body     *body
 	parser   *parser
-	req      *change.Request // nil until it was read, and not to be relied on before judged
+	req      *change.Request // nil until a whole review was read
+	timer    *time.Timer     // calls late, where the judge was asked
 
 	// mu guards the answer: the deadline may give it while the judge still runs.
 	mu       sync.Mutex
 	answered bool
+}
+
+// begin takes an exchange for one request.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	x, _ := s.exchanges.Get().(*exchange)
+	if x == nil {
+		x = &exchange{s: s}
+	}
+	x.w, x.r, x.arrived = w, r, time.Now()
+	x.deadline = x.arrived.Add(s.patience(r))
+	x.body = s.bodies.get(r.ContentLength)
+	x.parser = s.parsers.get()
+	s.metrics.inFlight.Inc()
+	return x
+}
+
+// end gives back what the exchange held. An exchange whose timer has fired is not used again: the
+// timer's function may still be on its way.
+func (x *exchange) end() {
+	s := x.s
+	s.metrics.inFlight.Dec()
+	s.parsers.put(x.parser)
+	s.bodies.put(x.body)
+	if x.timer == nil || x.timer.Stop() {
+		x.w, x.r, x.body, x.parser, x.req, x.answered = nil, nil, nil, nil, nil, false
+		s.exchanges.Put(x)
+	}
 }
 
 // validate answers POST /validate.
@@ -49,14 +79,8 @@ func (s *Server) validate(w http.ResponseWriter, r *http.Request) {
 		s.text(w, http.StatusUnsupportedMediaType, "the body must be application/json")
 		return
 	}
-	x := &exchange{s: s, w: w, r: r, arrived: time.Now()}
-	x.deadline = x.arrived.Add(s.patience(r))
-	s.metrics.inFlight.Inc()
-	defer s.metrics.inFlight.Dec()
-	x.body = s.bodies.get(r.ContentLength, s.budget)
-	defer s.bodies.put(x.body)
-	x.parser = s.parsers.get()
-	defer s.parsers.put(x.parser)
+	x := s.begin(w, r)
+	defer x.end()
 	defer x.rescue()
 	x.run()
 }
@@ -67,7 +91,7 @@ func (x *exchange) run() {
 		x.shed(shedNotReady)
 		return
 	}
-	err := x.body.fill(x.r.Body, x.r.ContentLength, x.s.limits.Body)
+	err := x.s.readBody(x.body, x.r)
 	switch {
 	case errors.Is(err, errShed):
 		x.overload(shedBytes)
@@ -109,12 +133,11 @@ func (x *exchange) run() {
 // client at once on HTTP/1.1, which API servers speak to webhooks; on HTTP/2 a response ends only
 // when the judge returns.
 func (x *exchange) judge(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			x.late()
-		}
-	})
-	defer stop()
+	if left := time.Until(x.deadline); x.timer == nil {
+		x.timer = time.AfterFunc(left, x.late)
+	} else {
+		x.timer.Reset(left)
+	}
 	v := x.s.judge.Judge(ctx, x.req)
 	x.decide(x.req, &v)
 }
@@ -186,8 +209,8 @@ func (x *exchange) unreadable(cause, why, remedy string) {
 	req := x.req
 	if req == nil {
 		if len(x.body.data) == 0 {
-			// A declared length above the cap means: the head only. What fails here is seen below.
-			_ = x.body.fill(x.r.Body, x.s.limits.Body+1, x.s.limits.Body)
+			// Whatever fails here, there is no uid then.
+			_ = x.body.fill(x.r.Body, freeBytes)
 		}
 		req = &change.Request{UID: headUID(x.body.data)}
 	}
@@ -196,6 +219,9 @@ func (x *exchange) unreadable(cause, why, remedy string) {
 
 // malformed denies a review that cannot be read in exactly one way.
 func (x *exchange) malformed(req *change.Request, err error) {
+	if req.UID == "" {
+		req.UID = headUID(x.body.data) // it stands behind what is wrong
+	}
 	x.refuse(req, causeMalformed, "the admission request cannot be read: "+err.Error(), "")
 }
 
@@ -245,8 +271,12 @@ func (x *exchange) write(uid string, a answer) {
 	out.b = a.append(out.b, uid)
 	h := x.w.Header()
 	x.s.closeWhileDraining(x.w)
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(out.b)))
+	h["Content-Type"] = x.s.jsonType
+	// net/http finds the length of a small answer by itself, unless it is flushed before the end, as
+	// a late denial is.
+	if len(out.b) > smallAnswer || !a.allowed {
+		h.Set("Content-Length", strconv.Itoa(len(out.b)))
+	}
 	x.answered = true
 	x.w.WriteHeader(http.StatusOK)
 	// A client that went away is nothing to report.
@@ -256,10 +286,12 @@ func (x *exchange) write(uid string, a answer) {
 // patience is how long a request may take: what the API server says it waits, less the margin.
 func (s *Server) patience(r *http.Request) time.Duration {
 	timeout := defaultTimeout
-	if r.URL.RawQuery != "" {
-		if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 {
-			timeout = min(d, maxTimeout)
-		}
+	text, plain := strings.CutPrefix(r.URL.RawQuery, "timeout=")
+	if !plain || strings.ContainsAny(text, "&;%+") {
+		text = r.URL.Query().Get("timeout") // not as API servers write it
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		timeout = min(d, maxTimeout)
 	}
 	return timeout - min(s.limits.Margin, timeout/2)
 }

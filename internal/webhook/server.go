@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,20 +20,22 @@ import (
 
 // Server is the HTTP front. Make it with New.
 type Server struct {
-	judge    Judge
-	ready    func() error
-	log      logr.Logger
-	limits   Limits
-	metrics  *metrics
-	budget   *budget
-	queue    *queue
-	bodies   bodyPools
-	parsers  parserPool
-	answers  bufferPool
-	scrape   http.Handler
-	http     *http.Server
-	draining atomic.Bool
-	closed   chan struct{} // closed when Shutdown has ended
+	judge     Judge
+	ready     func() error
+	log       logr.Logger
+	limits    Limits
+	metrics   *metrics
+	budget    *budget
+	queue     *queue
+	bodies    bodyPools
+	parsers   parserPool
+	answers   bufferPool
+	exchanges sync.Pool
+	jsonType  []string // shared by all answers: net/http only reads it
+	scrape    http.Handler
+	http      *http.Server
+	draining  atomic.Bool
+	closed    chan struct{} // closed when Shutdown has ended
 }
 
 // New makes a front for a judge. It starts nothing: call Serve.
@@ -47,15 +50,16 @@ func New(judge Judge, opts Options) *Server {
 	}
 	limits := opts.Limits.withDefaults()
 	s := &Server{
-		judge:   judge,
-		ready:   opts.Ready,
-		log:     logger,
-		limits:  limits,
-		metrics: newMetrics(registry),
-		budget:  newBudget(limits),
-		queue:   newQueue(limits.Concurrent, limits.Queue),
-		scrape:  promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
-		closed:  make(chan struct{}),
+		judge:    judge,
+		ready:    opts.Ready,
+		log:      logger,
+		limits:   limits,
+		metrics:  newMetrics(registry),
+		budget:   newBudget(limits),
+		queue:    newQueue(limits.Concurrent, limits.Queue),
+		scrape:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		jsonType: []string{"application/json"},
+		closed:   make(chan struct{}),
 	}
 	s.http = s.httpServer(opts)
 	return s
