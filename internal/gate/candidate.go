@@ -1,0 +1,210 @@
+package gate
+
+import (
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// candidate holds one proof against the request.
+func (g *Gate) candidate(c *inquiry, s change.Spoken, source tier.Source, b tier.Binding) policy.Candidate {
+	out := policy.Candidate{Proof: *s.Proof, Manager: source.FieldManager}
+	out.Fit, out.Paths, out.Tolerated = g.fit(c, s.Object, source.FieldManager)
+	for _, t := range c.facts.Tiers {
+		out.Standings = append(out.Standings, policy.Standing{
+			Tier: t.Name, Digests: []string{c.world.PolicyDigest(t, b, source)}, Newest: g.newestAt(s.Proof, t.Name),
+		})
+	}
+	delivered, known := g.rooms.Marks.Delivered(s.Proof.Key)
+	if known != change.CouldNotTell {
+		out.Marked = change.FoundIf(len(delivered) > 0)
+	}
+	if len(delivered) > 0 {
+		out.Delivered = &delivered[0]
+	}
+	for _, d := range delivered {
+		if d.Commit == s.Proof.Commit {
+			out.DeliveredAt = d.At
+			break
+		}
+	}
+	out.Rollback = g.rooms.Records.Rollbacks(s.Proof.Key, s.Proof.Commit, s.Proof.Name)
+	return out
+}
+
+// newestAt says whether no newer proof of the same source is admissible at a tier.
+func (g *Gate) newestAt(p *change.Proof, tierName string) change.Found {
+	for _, other := range g.rooms.Proofs.Of(p.Key) {
+		if other.Height <= p.Height {
+			break
+		}
+		if admissible(other, tierName) {
+			return change.Absent
+		}
+	}
+	return change.Present
+}
+
+func admissible(p *change.Proof, tierName string) bool {
+	if p.Revoked {
+		return false
+	}
+	for _, j := range p.Judgements {
+		if j.Tier == tierName {
+			return j.Admissible == change.Present
+		}
+	}
+	return false
+}
+
+// fit compares the request with one proven object. The request is bound once for each manager and
+// its digest compared with each proof.
+func (g *Gate) fit(c *inquiry, o *change.ProvenObject, manager string) (policy.Fit, []string, []string) {
+	if c.object == nil {
+		return policy.FitUnreadable, nil, nil
+	}
+	if o.Version != c.facts.Request.Kind.Version {
+		return policy.FitOtherVersion, nil, nil
+	}
+	result := g.bind(c, manager)
+	switch {
+	case result.BoundTo(o.Digest):
+		return policy.FitBound, nil, result.Tolerated
+	case result.Reason == canon.Applied:
+		return policy.FitDiffers, c.changed(), nil
+	case result.Reason == canon.NotJudged:
+		return policy.FitUnknown, nil, nil
+	}
+	return policy.Fit(result.Reason), result.Paths, nil
+}
+
+// changed are the fields in which an update differs from the live object: where that is what Git
+// renders, they are what Git does not say.
+func (c *inquiry) changed() []string {
+	if c.old == nil {
+		return nil
+	}
+	d, ok := c.diff()
+	if !ok {
+		return nil
+	}
+	return d.Paths()
+}
+
+func (g *Gate) bind(c *inquiry, manager string) canon.Result {
+	if have, ok := c.bound[manager]; ok {
+		return have
+	}
+	result := canon.Bind(canon.Binding{
+		Kind: c.facts.Request.Kind, Object: c.object, Old: c.old, Manager: manager,
+		Types: g.rooms.Types(), Key: g.rooms.Key, Tolerate: c.tolerated(),
+	})
+	if c.bound == nil {
+		c.bound = map[string]canon.Result{}
+	}
+	c.bound[manager] = result
+	return result
+}
+
+// tolerated are the fields of this kind that every tier of the request tolerates. A pattern that
+// does not parse tolerates nothing.
+func (c *inquiry) tolerated() []canon.PathPattern {
+	var common []canon.PathPattern
+	for i, t := range c.facts.Tiers {
+		var here []canon.PathPattern
+		for _, entry := range t.Tolerate {
+			if entry.Group != c.facts.Request.Kind.Group || entry.Kind != "" && entry.Kind != c.facts.Request.Kind.Kind {
+				continue
+			}
+			if p, err := canon.ParsePattern(entry.Path); err == nil {
+				here = append(here, p)
+			}
+		}
+		if i == 0 {
+			common = here
+			continue
+		}
+		common = intersect(common, here)
+	}
+	return common
+}
+
+func intersect(a, b []canon.PathPattern) []canon.PathPattern {
+	var both []canon.PathPattern
+	for _, p := range a {
+		for _, q := range b {
+			if p.String() == q.String() {
+				both = append(both, p)
+				break
+			}
+		}
+	}
+	return both
+}
+
+// renders says what the sources of the object's bindings know about its deletion (ruling 17).
+func (g *Gate) renders(c *inquiry) []policy.RenderFact {
+	var facts []policy.RenderFact
+	for _, b := range c.bindings {
+		if !delivers(b, c.facts.Request) {
+			continue
+		}
+		for _, s := range b.Sources {
+			key := change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
+			for _, t := range c.facts.Tiers {
+				facts = append(facts, g.renderFact(c, key, s, t.Name))
+			}
+		}
+	}
+	return facts
+}
+
+func (g *Gate) renderFact(c *inquiry, key change.SourceKey, s tier.Source, tierName string) policy.RenderFact {
+	fact := policy.RenderFact{Source: s.Name, Tier: tierName}
+	marks, known := g.rooms.Marks.Delivered(key)
+	if known != change.CouldNotTell {
+		fact.Delivered = change.Absent
+	}
+	newest := true
+	for _, p := range g.rooms.Proofs.Of(key) {
+		o := spokenIn(p, c.facts.Request.ID)
+		if newest && admissible(p, tierName) {
+			newest = false
+			fact.Absent = change.FoundIf(o == nil)
+			if o != nil {
+				fact.LiveBound = g.liveBound(c, o, s.FieldManager)
+			}
+		}
+		if o == nil {
+			continue
+		}
+		for _, d := range marks {
+			if d.Commit == p.Commit {
+				fact.Delivered = change.Present
+			}
+		}
+	}
+	return fact
+}
+
+func spokenIn(p *change.Proof, id change.ObjectID) *change.ProvenObject {
+	for i := range p.Objects {
+		if p.Objects[i].ID == id {
+			return &p.Objects[i]
+		}
+	}
+	return nil
+}
+
+// liveBound says whether the live object, as a DELETE shows it, still is what a proof renders.
+func (g *Gate) liveBound(c *inquiry, o *change.ProvenObject, manager string) change.Found {
+	if c.old == nil || o.Version != c.facts.Request.Kind.Version {
+		return change.CouldNotTell
+	}
+	// An update of the live object to itself binds exactly if the object still is what was applied.
+	result := canon.Bind(canon.Binding{
+		Kind: c.facts.Request.Kind, Object: c.old, Old: c.old, Manager: manager, Types: g.rooms.Types(), Key: g.rooms.Key,
+	})
+	return change.FoundIf(result.BoundTo(o.Digest))
+}

@@ -1,0 +1,131 @@
+// Package gate turns one admission request into a verdict. It gathers the facts that the judge
+// asks for, in stages, so that what is cheap to decide costs nothing: a request in an open tier is
+// never decoded, and one that binds to a proof never looks at break-glass.
+//
+// Everything the gate reads is in memory or comes from the API server through Live; it runs no
+// program and calls nothing else. It fails closed: a fact that cannot be gathered stays "could not
+// tell", and the judge admits nothing on it in a gated tier. The mark of a first delivery is kept
+// before the first object of a commit is admitted; where it cannot be kept, the answer is no.
+package gate
+
+import (
+	"context"
+	"time"
+
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// Proofs is the index of verified proofs.
+type Proofs interface {
+	// Speaking are the proofs that speak of an object, highest first.
+	Speaking(id change.ObjectID) []change.Spoken
+	// Of are the proofs of one source, highest first. They are read only.
+	Of(key change.SourceKey) []*change.Proof
+}
+
+// Marks are the commits that a namespace admitted.
+type Marks interface {
+	// Delivered are the commits of a source that its namespace admitted, newest first, and whether
+	// that could be told.
+	Delivered(key change.SourceKey) ([]change.Delivered, change.Found)
+	// Deliver keeps the mark of a commit. It returns once the mark would survive a crash.
+	Deliver(ctx context.Context, key change.SourceKey, d change.Delivered, proof string) error
+}
+
+// Live reads the cluster.
+type Live interface {
+	// Object is the raw JSON of the live object of that kind. Absent: there is none.
+	Object(ctx context.Context, kind change.Kind, namespace, name string) ([]byte, change.Found)
+}
+
+// Records are the statements and signatures that were verified when they were stored.
+type Records interface {
+	// Grants are the break-glasses of a namespace.
+	Grants(namespace string) []policy.Grant
+	// Rollbacks names the principals who signed for a roll-back of a namespace to a proven commit.
+	Rollbacks(key change.SourceKey, commit, proof string) []string
+	// SelfSigned says whether an object is one of ours with the prover's good signature.
+	SelfSigned(raw []byte) change.Found
+}
+
+// Making knows which proofs are being made.
+type Making interface {
+	// Wanted asks for the proof of a commit and reports whether it may be in the making.
+	Wanted(repository, commit string) bool
+}
+
+// Origins reads where an object says it comes from.
+type Origins interface {
+	Of(req change.Request) change.Origin
+}
+
+// Rooms are what a Gate works with.
+type Rooms struct {
+	World   func() *tier.World
+	Types   func() canon.Types
+	Proofs  Proofs
+	Marks   Marks
+	Live    Live
+	Records Records
+	Making  Making
+	Origins Origins
+	// Compile makes tiers and bindings of the objects of a request, as the store would.
+	Compile Compile
+	Key     canon.Key
+	Now     func() time.Time
+	// Sealing says whether a cluster binding is the one that the install was told to expect.
+	Sealing func(binding tier.Binding, world *tier.World) change.Found
+}
+
+// Compile reads Fairway's own kinds from the raw object of a request. The second result is false
+// where it cannot be read as that kind.
+type Compile interface {
+	Tier(raw []byte) (tier.Tier, bool)
+	Binding(raw []byte) (tier.Binding, bool)
+	Namespace(raw []byte) (tier.Namespace, bool)
+}
+
+// Gate decides requests. It is safe for concurrent use.
+type Gate struct{ rooms Rooms }
+
+// New returns a gate.
+func New(rooms Rooms) *Gate { return &Gate{rooms: rooms} }
+
+// Judge decides one request. It never panics on the bytes of a request and always returns a
+// verdict; where the context ends first, what was not gathered counts as unknown.
+func (g *Gate) Judge(ctx context.Context, req *change.Request) policy.Verdict {
+	c := g.begin(req)
+	for {
+		need := policy.Needs(c.facts)
+		if need == 0 || ctx.Err() != nil {
+			break
+		}
+		g.gather(ctx, c, need)
+	}
+	verdict := policy.Admit(c.facts)
+	return g.mark(ctx, c, verdict)
+}
+
+// mark keeps the delivery of a commit that the verdict admits for the first time. A dry run marks
+// nothing. Where the mark cannot be kept the commit is not admitted: a later look could not tell
+// that it was delivered.
+func (g *Gate) mark(ctx context.Context, c *inquiry, v policy.Verdict) policy.Verdict {
+	delivers := v.Lane == policy.LaneProven || v.Lane == policy.LaneRollback
+	if v.Outcome != policy.Allow || !delivers || c.facts.Request.DryRun || v.Proof == nil {
+		return v
+	}
+	done, known := g.rooms.Marks.Delivered(v.Proof.Key)
+	if known == change.Present && len(done) > 0 && done[0].Commit == v.Proof.Commit {
+		return v
+	}
+	mark := change.Delivered{Commit: v.Proof.Commit, Height: v.Proof.Height, At: g.rooms.Now()}
+	if err := g.rooms.Marks.Deliver(ctx, v.Proof.Key, mark, v.Proof.Name); err != nil {
+		v.Outcome, v.Lane = policy.Unknown, policy.LaneRefuse
+		v.Findings = append(v.Findings, policy.Unmarked())
+		v.RetryAfter = time.Second
+	}
+	return v
+}

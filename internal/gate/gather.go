@@ -1,0 +1,234 @@
+package gate
+
+import (
+	"context"
+	"slices"
+
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// gather finds the facts of the stages that the judge asks for. A stage counts as gathered however
+// little was found.
+func (g *Gate) gather(ctx context.Context, c *inquiry, need policy.Need) {
+	g.parse(c)
+	for _, stage := range []struct {
+		need policy.Need
+		find func()
+	}{
+		{policy.NeedShape, func() { c.facts.Shape = g.shape(c) }},
+		{policy.NeedSignature, func() { c.facts.SelfSigned = g.rooms.Records.SelfSigned(c.facts.Request.Object) }},
+		{policy.NeedOwner, func() { c.facts.Owner = g.owner(ctx, c) }},
+		{policy.NeedReach, func() { g.reach(c) }},
+		{policy.NeedProofs, func() { g.proofs(c) }},
+		{policy.NeedRenders, func() { c.facts.Renders = g.renders(c) }},
+		{policy.NeedGrants, func() { c.facts.Grants = g.rooms.Records.Grants(c.recordsNamespace()) }},
+	} {
+		if need.Has(stage.need) {
+			stage.find()
+		}
+	}
+	c.facts.Gathered |= need
+}
+
+// recordsNamespace is where break-glass for a request is kept: the namespace of the object, or
+// Fairway's own for the cluster scope.
+func (c *inquiry) recordsNamespace() string {
+	id := c.facts.Request.ID
+	switch {
+	case c.facts.Request.Kind.Group == ownGroup && clusterJudged(id.Kind):
+		return c.world.Install.Namespace
+	case id.Kind == "Namespace" && id.Group == "":
+		return id.Name
+	case id.Namespace == "":
+		return c.world.Install.Namespace
+	}
+	return id.Namespace
+}
+
+// parse reads the objects once. One that cannot be read stays nil.
+func (g *Gate) parse(c *inquiry) {
+	if c.parsed {
+		return
+	}
+	c.parsed = true
+	req := c.facts.Request
+	if len(req.Object) > 0 {
+		if o, err := canon.Parse(req.Object); err == nil {
+			c.object = o
+		}
+	}
+	if len(req.Old) > 0 {
+		if o, err := canon.Parse(req.Old); err == nil {
+			c.old = o
+		}
+	}
+	if t, ok := g.rooms.Types().Type(req.Kind); ok {
+		c.typed = t
+	}
+}
+
+// diff compares the objects once; ok is false where they cannot be compared.
+func (c *inquiry) diff() (canon.Changes, bool) {
+	if c.changes == nil {
+		if c.object == nil && c.old == nil {
+			return canon.Changes{}, false
+		}
+		d, err := canon.Compare(c.old, c.object, c.typed)
+		if err != nil {
+			return canon.Changes{}, false
+		}
+		c.changes = &d
+	}
+	return *c.changes, true
+}
+
+// restartedAt is what `kubectl rollout restart` writes.
+const restartedAt = `spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"]`
+
+func (g *Gate) shape(c *inquiry) policy.Shape {
+	var s policy.Shape
+	if c.old != nil {
+		s.Deleting = change.FoundIf(c.old.Meta().Deleting)
+	}
+	if c.facts.Request.Operation != change.Update || c.old == nil || c.object == nil {
+		return s
+	}
+	_, hygiene := canon.Hygiene(c.old, c.object)
+	s.Hygiene = change.FoundIf(hygiene)
+	_, status := canon.StatusOnly(c.old, c.object)
+	s.StatusOnly = change.FoundIf(status)
+	if restart, err := canon.ParsePattern(restartedAt); err == nil {
+		if d, ok := c.diff(); ok {
+			s.RestartOnly = change.FoundIf(len(d.Paths()) > 0 && len(d.Outside(restart)) == 0)
+		}
+	}
+	return s
+}
+
+// reach compares the request with the fields that runtime lanes may set and that proofs attest.
+func (g *Gate) reach(c *inquiry) {
+	d, ok := c.diff()
+	for _, lane := range policy.Controllers(c.facts) {
+		r := policy.Reach{Controller: lane.Name}
+		if ok {
+			r.Within = within(d, lane, c.facts.Request.Operation)
+		}
+		c.facts.Reach = append(c.facts.Reach, r)
+	}
+	c.facts.Attested = g.attested(c)
+}
+
+func within(d canon.Changes, lane tier.Controller, op change.Operation) change.Found {
+	if len(lane.Fields) == 0 {
+		return change.FoundIf(op == change.Create || op == change.Delete || len(lane.OwnerKinds) > 0)
+	}
+	var patterns []canon.PathPattern
+	for _, f := range lane.Fields {
+		p, err := canon.ParsePattern(f)
+		if err != nil {
+			return change.CouldNotTell
+		}
+		patterns = append(patterns, p)
+	}
+	return change.FoundIf(len(d.Outside(patterns...)) == 0)
+}
+
+// attested says whether the request touches what the newest proof of some source attests.
+func (g *Gate) attested(c *inquiry) change.Found {
+	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
+		source, binding := c.sourceOf(s.Proof)
+		if binding == nil || !g.newest(s.Proof) {
+			continue
+		}
+		if c.facts.Request.Operation != change.Update {
+			return change.Present
+		}
+		d, ok := c.diff()
+		if !ok || c.old == nil {
+			return change.CouldNotTell
+		}
+		if len(d.Attested(c.old, source.FieldManager)) > 0 {
+			return change.Present
+		}
+	}
+	return change.Absent
+}
+
+// newest reports whether no newer proof of the source renders anything.
+func (g *Gate) newest(p *change.Proof) bool {
+	list := g.rooms.Proofs.Of(p.Key)
+	return len(list) > 0 && list[0].Commit == p.Commit
+}
+
+// sourceOf is the source, in a binding that may deliver the object, that a proof was made for; nil
+// where no binding has such a source any more or it may not deliver this object.
+func (c *inquiry) sourceOf(p *change.Proof) (tier.Source, *tier.Binding) {
+	for i, b := range c.bindings {
+		if p.Key.Namespace != b.Namespace || !delivers(b, c.facts.Request) {
+			continue
+		}
+		for _, s := range b.Sources {
+			if s.Repository == p.Key.Repository && s.Branch == p.Key.Branch && s.Path == p.Key.Path {
+				return s, &c.bindings[i]
+			}
+		}
+	}
+	return tier.Source{}, nil
+}
+
+// delivers reports whether a binding's sources may bring the object at all: those of a namespace's
+// binding what is in it and the Namespace itself, those of the cluster binding the cluster scope
+// and Fairway's kinds.
+func delivers(b tier.Binding, req change.Request) bool {
+	id := req.ID
+	if b.Name == "cluster" {
+		return id.Namespace == "" || id.Group == ownGroup && clusterJudged(id.Kind)
+	}
+	return id.Namespace == b.Namespace || id.Group == "" && id.Kind == "Namespace" && id.Name == b.Namespace
+}
+
+// proofs finds the candidates, and whether one is being made.
+func (g *Gate) proofs(c *inquiry) {
+	c.facts.Origin = g.rooms.Origins.Of(c.facts.Request)
+	claimed := false
+	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
+		source, binding := c.sourceOf(s.Proof)
+		if binding == nil {
+			continue
+		}
+		candidate := g.candidate(c, s, source, *binding)
+		claimed = claimed || s.Proof.Commit == c.facts.Origin.Commit
+		c.facts.Candidates = append(c.facts.Candidates, candidate)
+	}
+	c.facts.Making = change.Absent
+	if o := c.facts.Origin; !claimed && o.Commit != "" && c.deliveredFrom(o.Repository) && !g.proven(c, o) {
+		c.facts.Making = change.FoundIf(g.rooms.Making.Wanted(o.Repository, o.Commit))
+	}
+}
+
+// deliveredFrom reports whether some source that may deliver the object comes from a repository: a
+// claim of another one is not worth a look at it.
+func (c *inquiry) deliveredFrom(repository string) bool {
+	for _, b := range c.bindings {
+		if slices.ContainsFunc(b.Sources, func(s tier.Source) bool { return s.Repository == repository }) {
+			return true
+		}
+	}
+	return false
+}
+
+// proven reports whether the claimed commit has a proof, one that does not render the object.
+func (g *Gate) proven(c *inquiry, o change.Origin) bool {
+	for _, b := range c.bindings {
+		for _, s := range b.Sources {
+			key := change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
+			if slices.ContainsFunc(g.rooms.Proofs.Of(key), func(p *change.Proof) bool { return p.Commit == o.Commit }) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,198 @@
+package gate
+
+import (
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// ownGroup is the API group of Fairway's kinds.
+const ownGroup = "fairway.dev"
+
+// inquiry is one request with what was found out about it so far.
+type inquiry struct {
+	facts policy.Facts
+	world *tier.World
+	// bindings are those whose sources may deliver the object: that of its namespace, or for the
+	// cluster scope and Fairway's kinds the cluster binding; for a Namespace both.
+	bindings []tier.Binding
+
+	parsed      bool
+	object, old *canon.Object // nil where the request has none or it cannot be read
+	typed       *canon.Type   // nil for a kind without a schema
+	bound       map[string]canon.Result
+	changes     *canon.Changes
+}
+
+// begin collects the facts that cost nothing: the tiers and bindings that a request is judged by.
+func (g *Gate) begin(req *change.Request) *inquiry {
+	w := g.rooms.World()
+	c := &inquiry{world: w, facts: policy.Facts{
+		Request: *req, Install: w.Install, People: w.People, Now: g.rooms.Now(),
+		Sealed: change.FoundIf(w.Install.Sealed), ClusterBinding: change.FoundIf(w.Cluster != nil),
+	}}
+	switch {
+	case req.Kind.Group == "" && req.Kind.Kind == "Namespace":
+		g.beginNamespace(c)
+	case req.Kind.Group == ownGroup && clusterJudged(req.Kind.Kind):
+		g.beginOwn(c)
+	case req.ID.Namespace == "":
+		g.beginCluster(c)
+	default:
+		c.in(req.ID.Namespace)
+	}
+	if len(c.bindings) > 0 {
+		c.facts.Binding = c.bindings[0]
+	}
+	return c
+}
+
+// clusterJudged reports whether one of our kinds changes only by sources of the cluster binding
+// (ruling 6). The others are records of a namespace and judged there.
+func clusterJudged(kind string) bool {
+	switch kind {
+	case "EnvironmentTier", "TierBinding", "Team", "Repository":
+		return true
+	}
+	return false
+}
+
+// in judges by the tier of a namespace.
+func (c *inquiry) in(namespace string) {
+	t, b := c.world.Tier(namespace)
+	c.judgedBy(t)
+	if b != nil {
+		c.bindings = append(c.bindings, *b)
+	}
+	ns, known := c.world.Namespaces[namespace]
+	c.facts.NamespaceUID = ns.UID
+	if known {
+		c.facts.Ending = change.FoundIf(ns.Terminating)
+	}
+}
+
+func (c *inquiry) judgedBy(tiers ...tier.Tier) {
+	for _, t := range tiers {
+		known := false
+		for _, have := range c.facts.Tiers {
+			known = known || have.Name == t.Name && have.Digest == t.Digest
+		}
+		if !known {
+			c.facts.Tiers = append(c.facts.Tiers, t)
+		}
+	}
+}
+
+// beginCluster judges a cluster-scoped object by the cluster binding.
+func (g *Gate) beginCluster(c *inquiry) {
+	t, b := c.world.ClusterTier()
+	c.judgedBy(t)
+	if b != nil {
+		c.bindings = append(c.bindings, *b)
+	}
+	ns, known := c.world.Namespaces[c.world.Install.Namespace]
+	c.facts.NamespaceUID = ns.UID
+	if known {
+		c.facts.Ending = change.FoundIf(ns.Terminating)
+	}
+}
+
+// beginNamespace judges a Namespace at its own tiers before and after; its creation at the tier
+// that it enters and the default tier (ruling 7).
+func (g *Gate) beginNamespace(c *inquiry) {
+	req := c.facts.Request
+	if req.Operation == change.Delete || req.Operation == change.Update {
+		t, b := c.world.Tier(req.ID.Name)
+		c.judgedBy(t)
+		if b != nil {
+			c.bindings = append(c.bindings, *b)
+		}
+	}
+	if req.Operation == change.Create || req.Operation == change.Update {
+		after, ok := g.rooms.Compile.Namespace(req.Object)
+		if !ok {
+			c.judgedBy(tier.Strictest("(unreadable namespace)"))
+		} else {
+			t, _ := c.world.Entering(after)
+			c.judgedBy(t)
+		}
+	}
+	if req.Operation == change.Create {
+		if t, ok := c.world.Tiers[c.world.Install.DefaultTier]; ok {
+			c.judgedBy(t)
+		}
+	}
+	ns := c.world.Namespaces[req.ID.Name]
+	c.facts.NamespaceUID, c.facts.Ending = ns.UID, change.FoundIf(ns.Terminating)
+	if _, b := c.world.ClusterTier(); b != nil {
+		c.bindings = append(c.bindings, *b)
+	}
+}
+
+// beginOwn judges a change of tiers, bindings, teams and repositories by the cluster tier and by
+// every tier that it touches, before and after (ruling 6).
+func (g *Gate) beginOwn(c *inquiry) {
+	g.beginCluster(c)
+	req := c.facts.Request
+	switch req.Kind.Kind {
+	case "EnvironmentTier":
+		for _, raw := range [][]byte{req.Old, req.Object} {
+			if len(raw) == 0 {
+				continue
+			}
+			t, ok := g.rooms.Compile.Tier(raw)
+			if !ok {
+				t = tier.Strictest("(unreadable tier)")
+			}
+			c.judgedBy(t)
+		}
+	case "TierBinding":
+		g.touchedByBinding(c)
+	default: // Team, Repository: whatever they say may decide in every gated tier
+		for _, t := range c.world.Tiers {
+			if t.Lane != tier.Open {
+				c.judgedBy(t)
+			}
+		}
+	}
+	c.facts.SealingWrite = g.sealing(c)
+}
+
+func (g *Gate) touchedByBinding(c *inquiry) {
+	req := c.facts.Request
+	t, _ := c.world.Tier(req.ID.Namespace)
+	if req.ID.Namespace != c.world.Install.Namespace {
+		c.judgedBy(t)
+	}
+	for _, raw := range [][]byte{req.Old, req.Object} {
+		if len(raw) == 0 {
+			continue
+		}
+		b, ok := g.rooms.Compile.Binding(raw)
+		if !ok {
+			c.judgedBy(tier.Strictest("(unreadable binding)"))
+			continue
+		}
+		if t, ok := c.world.Tiers[b.Tier]; ok {
+			c.judgedBy(t)
+		} else {
+			c.judgedBy(tier.Strictest(b.Tier))
+		}
+	}
+}
+
+// sealing says whether a request is the write that seals the install; could not tell for any other
+// object than the cluster binding.
+func (g *Gate) sealing(c *inquiry) change.Found {
+	req := c.facts.Request
+	if req.Kind.Kind != "TierBinding" || req.Operation != change.Create ||
+		req.ID.Namespace != c.world.Install.Namespace || req.ID.Name != "cluster" {
+		return change.CouldNotTell
+	}
+	b, ok := g.rooms.Compile.Binding(req.Object)
+	if !ok {
+		return change.Absent
+	}
+	return g.rooms.Sealing(b, c.world)
+}

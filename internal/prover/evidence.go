@@ -1,0 +1,357 @@
+package prover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// ErrRewritten is what History.Cover reports where the base is not on the first-parent chain of
+// the head: the history was rewritten, or the head is no descendant.
+var ErrRewritten = errors.New("base is not on the first-parent chain")
+
+// base is the newest commit at or before head from which coverage may start: the newest known
+// proof that this tier found admissible, else the repository's baseline.
+//
+// A proof serves as base only for what it read itself. Where head reads a file that the proof did
+// not, a change of that file before the proof was never looked at, so coverage starts at the
+// baseline again; judge makes that choice, since it knows what head reads.
+func (r *run) base(ctx context.Context, head string) string {
+	height, _, err := r.rooms.History.Place(ctx, r.work.Source.Branch, head)
+	if err != nil {
+		return r.work.Repository.Baseline
+	}
+	var best change.Proof
+	for _, p := range r.work.Known {
+		if p.Height <= height && p.Height > best.Height && r.admissibleOnce(p) && !p.Revoked {
+			best = p
+		}
+	}
+	if best.Commit != "" {
+		return best.Commit
+	}
+	return r.work.Repository.Baseline
+}
+
+// admissibleOnce reports whether every tier that judges this work found the proof admissible.
+func (r *run) admissibleOnce(p change.Proof) bool {
+	for _, t := range r.work.Tiers {
+		if !slices.ContainsFunc(p.Judgements, func(j change.Judgement) bool {
+			return j.Tier == t.Name && j.Admissible == change.Present
+		}) {
+			return false
+		}
+	}
+	return len(r.work.Tiers) > 0
+}
+
+// judge gathers the evidence for one commit and has it judged.
+func (r *run) judge(ctx context.Context, commit, base string) (Result, error) {
+	ev := change.Evidence{
+		Repository: r.work.Repository.Name, URL: r.work.Repository.URL, Branch: r.work.Source.Branch,
+		Source: r.work.Source.Name, Namespace: r.work.Binding.Namespace, Base: base,
+	}
+	var err error
+	if ev.Commit, err = r.rooms.Commits.Verified(ctx, commit); err != nil {
+		return Result{}, fmt.Errorf("reading commit %q: %w", commit, err)
+	}
+	height, on, err := r.rooms.History.Place(ctx, ev.Branch, commit)
+	if err != nil {
+		return Result{}, fmt.Errorf("placing commit %q on branch %q: %w", commit, ev.Branch, err)
+	}
+	ev.OnBranch = change.FoundIf(on && slices.Contains(r.work.Repository.Branches, ev.Branch))
+	rendered, err := r.render(ctx, commit)
+	if err != nil {
+		return Result{}, err
+	}
+	ev.Rendered, ev.RenderDetail = change.FoundIf(rendered.Refusal == ""), rendered.Refusal
+	if err := r.cover(ctx, &ev, rendered.Closure); err != nil {
+		return Result{}, err
+	}
+	result := Result{Proof: r.proof(ev, rendered, height), Evidence: ev}
+	for i, t := range r.work.Tiers {
+		verdict := policy.Evaluate(t, r.work.Binding, r.work.People, seenBy(t, ev))
+		result.Proof.Judgements = append(result.Proof.Judgements, r.judgement(t, verdict))
+		if i == 0 {
+			result.Verdict = verdict
+		}
+	}
+	return result, nil
+}
+
+// seenBy is the evidence as one tier may use it: a branch that the tier does not name is no
+// protected one to it, and an approval that was given for other tiers says nothing here.
+func seenBy(t tier.Tier, ev change.Evidence) change.Evidence {
+	if len(t.Branches) > 0 && !slices.Contains(t.Branches, ev.Branch) {
+		ev.OnBranch = change.Absent
+	}
+	ev.Steps = slices.Clone(ev.Steps)
+	for i, s := range ev.Steps {
+		if s.Landing == nil {
+			continue
+		}
+		landing := *s.Landing
+		landing.Approvals = slices.DeleteFunc(slices.Clone(landing.Approvals), func(a change.Approval) bool {
+			return len(a.Tiers) > 0 && !slices.Contains(a.Tiers, t.Name)
+		})
+		ev.Steps[i].Landing = &landing
+	}
+	return ev
+}
+
+// cover fills Continuous and Steps.
+func (r *run) cover(ctx context.Context, ev *change.Evidence, after change.Closure) error {
+	if ev.Base == "" {
+		ev.Continuous = change.Absent // no proof and no baseline: there is nothing to start from
+		return nil
+	}
+	closure := after
+	if ev.Base != r.work.Repository.Baseline {
+		p, ok := r.known(ev.Base)
+		if !ok || !readsWithin(after, p.Closure) {
+			ev.Base = r.work.Repository.Baseline
+		}
+	}
+	if ev.Base == "" {
+		ev.Continuous = change.Absent
+		return nil
+	}
+	before, err := r.render(ctx, ev.Base)
+	if err != nil {
+		return err
+	}
+	closure = unite(before.Closure, after)
+	steps, err := r.rooms.History.Cover(ctx, ev.Base, ev.Commit.ID, closure, r.units())
+	if errors.Is(err, ErrRewritten) {
+		ev.Continuous = change.Absent
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the history %s..%s: %w", ev.Base, ev.Commit.ID, err)
+	}
+	ev.Continuous = change.Present
+	for i := range steps {
+		if err := r.fill(ctx, &steps[i], ev.Branch); err != nil {
+			return err
+		}
+	}
+	ev.Steps = steps
+	return nil
+}
+
+// units are the change units that somebody approved.
+func (r *run) units() []change.Unit {
+	var units []change.Unit
+	for _, a := range r.approvals {
+		u := change.Unit{MergeBase: a.MergeBase, Head: a.Head, RawDiffID: a.RawDiffID}
+		if !slices.Contains(units, u) {
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
+// fill verifies the commits of a step that touches the source, and finds who contributed to its
+// landing and who approved it. A step that touches nothing is left alone: nothing is asked of it.
+func (r *run) fill(ctx context.Context, step *change.Step, branch string) error {
+	if step.Touches == change.Absent || step.Undone == change.Present {
+		return nil
+	}
+	if err := r.verify(ctx, step.Commits); err != nil {
+		return err
+	}
+	if step.Landing == nil {
+		return nil
+	}
+	if err := r.verify(ctx, step.Landing.Commits); err != nil {
+		return err
+	}
+	step.Landing.Contributors = contributors(r.work.People, *step)
+	for _, a := range r.approvals {
+		if r.speaksOf(a, *step.Landing, branch) {
+			step.Landing.Approvals = append(step.Landing.Approvals, a)
+		}
+	}
+	return nil
+}
+
+// speaksOf reports whether an approval is about exactly this landing, here. An approval said of
+// another repository, branch, merge base or content says nothing about it.
+func (r *run) speaksOf(a change.Approval, l change.Landing, branch string) bool {
+	return a.Decision == change.Approve && a.Repository == r.work.Repository.URL && a.Branch == branch &&
+		a.MergeBase == l.MergeBase && a.RawDiffID == l.RawDiffID
+}
+
+func (r *run) verify(ctx context.Context, commits []change.Commit) error {
+	for i, c := range commits {
+		verified, err := r.rooms.Commits.Verified(ctx, c.ID)
+		if err != nil {
+			return fmt.Errorf("verifying commit %q: %w", c.ID, err)
+		}
+		commits[i] = verified
+	}
+	return nil
+}
+
+// contributors are the principals who wrote a unit or its landed form, sorted. Whoever only
+// merged it contributed nothing, since the landed tree is proven to be the merge of the unit: the
+// author and committer of a merge commit and the committer of a squash or rebase do not count.
+func contributors(people tier.People, step change.Step) []string {
+	var all []string
+	add := func(address string) {
+		name, ok := people.ByEmail(address)
+		if !ok {
+			name = "<" + strings.ToLower(address) + ">"
+		}
+		all = append(all, name)
+	}
+	for _, c := range step.Landing.Commits {
+		add(c.Author.Email)
+		add(c.Committer.Email)
+		if c.Signature.State == change.Good {
+			all = append(all, c.Signature.Principal)
+		}
+		for _, address := range coAuthors(c) {
+			add(address)
+		}
+	}
+	for _, c := range step.Commits {
+		if len(c.Parents) > 1 {
+			continue
+		}
+		add(c.Author.Email)
+		for _, address := range coAuthors(c) {
+			add(address)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// coAuthors are the addresses of the Co-authored-by trailers of a commit.
+func coAuthors(c change.Commit) []string {
+	var addresses []string
+	for _, t := range c.Trailers {
+		if !strings.EqualFold(t.Key, "Co-authored-by") {
+			continue
+		}
+		if _, rest, ok := strings.Cut(t.Value, "<"); ok {
+			address, _, _ := strings.Cut(rest, ">")
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
+
+func (r *run) render(ctx context.Context, commit string) (Rendered, error) {
+	if have, ok := r.rendered[commit]; ok {
+		return have, nil
+	}
+	rendered, err := r.rooms.Renderer.Render(ctx, commit, r.work.Source, r.work.Binding.Namespace)
+	if err != nil {
+		return Rendered{}, fmt.Errorf("rendering source %q at %q: %w", r.work.Source.Name, commit, err)
+	}
+	r.rendered[commit] = rendered
+	return rendered, nil
+}
+
+func (r *run) proof(ev change.Evidence, rendered Rendered, height int64) change.Proof {
+	return change.Proof{
+		Key: r.work.Key(), Source: ev.Source, Commit: ev.Commit.ID, Tree: ev.Commit.Tree, Height: height,
+		ProvenAt: r.now, Base: ev.Base, Closure: rendered.Closure, Objects: rendered.Objects,
+		Subject: ev.Commit.Subject, Author: authorName(r.work.People, ev), Trailers: ev.Commit.Trailers,
+		Approvers: approvers(ev), Approvals: approvals(ev), Revoked: ev.OnBranch != change.Present,
+	}
+}
+
+func (r *run) judgement(t tier.Tier, v policy.Verdict) change.Judgement {
+	j := change.Judgement{
+		Tier: t.Name, PolicyDigest: r.work.PolicyDigest(t), Missing: missing(v),
+		Admissible: change.FoundIf(v.Outcome == policy.Allow), Pending: v.Outcome == policy.Pending,
+	}
+	if v.Outcome == policy.Unknown {
+		j.Admissible = change.CouldNotTell
+	}
+	return j
+}
+
+// authorName is who wrote the change, for people: the principals who contributed to the newest
+// landing, else the author of the commit as it is spelled.
+func authorName(people tier.People, ev change.Evidence) string {
+	for i := len(ev.Steps) - 1; i >= 0; i-- {
+		if l := ev.Steps[i].Landing; l != nil && len(l.Contributors) > 0 {
+			return strings.Join(l.Contributors, ", ")
+		}
+	}
+	if name, ok := people.ByEmail(ev.Commit.Author.Email); ok {
+		return name
+	}
+	return ev.Commit.Author.Name
+}
+
+func approvers(ev change.Evidence) []string {
+	var names []string
+	for _, a := range approvals(ev) {
+		names = append(names, a.Principal)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func approvals(ev change.Evidence) []change.Approval {
+	var all []change.Approval
+	for _, s := range ev.Steps {
+		if s.Landing != nil {
+			all = append(all, s.Landing.Approvals...)
+		}
+	}
+	return all
+}
+
+// missing is one line for each unmet finding.
+func missing(v policy.Verdict) []string {
+	var lines []string
+	for _, f := range v.Findings {
+		if f.Outcome != policy.Allow {
+			lines = append(lines, fmt.Sprintf("[%s] %s: %s", f.Code, f.Reason, f.Detail))
+		}
+	}
+	return lines
+}
+
+// readsWithin reports whether everything in a is also in b, so that coverage of b covers a.
+func readsWithin(a, b change.Closure) bool {
+	return a.Prefix == b.Prefix && within(a.Files, b, b.Files) && within(a.Dirs, b, b.Dirs) && within(a.Missing, b, b.Missing)
+}
+
+func within(paths []string, b change.Closure, have []string) bool {
+	for _, p := range paths {
+		if !under(p, b.Prefix) && !slices.Contains(have, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func under(path, prefix string) bool {
+	return prefix == "." || path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+// unite is the union of two closures of one source.
+func unite(a, b change.Closure) change.Closure {
+	return change.Closure{
+		Prefix: b.Prefix, Files: union(a.Files, b.Files), Dirs: union(a.Dirs, b.Dirs), Missing: union(a.Missing, b.Missing),
+	}
+}
+
+func union(a, b []string) []string {
+	c := append(slices.Clone(a), b...)
+	slices.Sort(c)
+	return slices.Compact(c)
+}

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"sync/atomic"
+
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// State is the world in force with the records that were verified against it. Readers get one
+// whole state; a writer puts a new one in its place.
+type State struct {
+	now atomic.Pointer[verified]
+}
+
+// verified is one state. It is immutable.
+type verified struct {
+	world  *tier.World
+	grants map[string][]policy.Grant // by namespace
+}
+
+// NewState is a state in which nothing is known: every namespace is judged by the strictest tier.
+func NewState() *State {
+	s := &State{}
+	s.now.Store(&verified{world: &tier.World{Install: tier.Install{Sealed: true}}})
+	return s
+}
+
+// World is the world in force.
+func (s *State) World() *tier.World { return s.now.Load().world }
+
+// Grants are the break-glasses of a namespace.
+func (s *State) Grants(namespace string) []policy.Grant { return s.now.Load().grants[namespace] }
+
+// Set puts a world and its grants in force.
+func (s *State) Set(w *tier.World, grants map[string][]policy.Grant) {
+	s.now.Store(&verified{world: w, grants: grants})
+}
