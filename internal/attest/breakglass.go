@@ -22,7 +22,7 @@ type BreakGlassRequest struct {
 	NamespaceUID string    `json:"namespaceUID"`
 	User         string    `json:"user"` // Kubernetes user name
 	Reason       string    `json:"reason"`
-	Ticket       string    `json:"ticket"`
+	Ticket       string    `json:"ticket,omitempty"`
 	NotBefore    time.Time `json:"notBefore"`
 	NotAfter     time.Time `json:"notAfter"`
 	SaidAt       time.Time `json:"saidAt"`
@@ -40,14 +40,12 @@ func (r BreakGlassRequest) subjects() []subject {
 
 func (r BreakGlassRequest) problem() string {
 	var f fields
-	if r.ClusterID != "" {
-		f.text("clusterID", r.ClusterID)
-	}
+	f.optional("clusterID", r.ClusterID)
 	f.text("namespace", r.Namespace)
 	f.text("namespaceUID", r.NamespaceUID)
 	f.text("user", r.User)
 	f.text("reason", r.Reason)
-	f.text("ticket", r.Ticket)
+	f.optional("ticket", r.Ticket)
 	f.time("notBefore", r.NotBefore)
 	f.time("notAfter", r.NotAfter)
 	f.time("saidAt", r.SaidAt)

@@ -26,6 +26,13 @@ func (f *fields) text(name, value string) {
 	f.require(printable(value), name+" holds a character that is no text")
 }
 
+// optional is text that may be missing.
+func (f *fields) optional(name, value string) {
+	if value != "" {
+		f.text(name, value)
+	}
+}
+
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029'

@@ -26,7 +26,11 @@ const (
 // ProverKey is the key with which the prover signs each ProvenCommit (ruling 2). It never prints
 // itself, not even as a part of something that is printed; a zero ProverKey signs nothing.
 type ProverKey struct {
-	private *ed25519.PrivateKey // behind a pointer, which fmt shows as an address
+	private func() ed25519.PrivateKey // behind a function, which every verb of fmt shows as an address
+}
+
+func proverKey(private ed25519.PrivateKey) ProverKey {
+	return ProverKey{func() ed25519.PrivateKey { return private }}
 }
 
 // NewProverKey makes a key from a source of randomness.
@@ -35,7 +39,7 @@ func NewProverKey(random io.Reader) (ProverKey, error) {
 	if err != nil {
 		return ProverKey{}, fmt.Errorf("making prover key: %w", err)
 	}
-	return ProverKey{&private}, nil
+	return proverKey(private), nil
 }
 
 // ParseProverKey reads a key that PEM wrote.
@@ -52,7 +56,7 @@ func ParseProverKey(file []byte) (ProverKey, error) {
 	if !ok {
 		return ProverKey{}, errors.New("reading prover key: not an Ed25519 key")
 	}
-	return ProverKey{&private}, nil
+	return proverKey(private), nil
 }
 
 // PEM is the private key, for a Secret.
@@ -60,7 +64,7 @@ func (k ProverKey) PEM() ([]byte, error) {
 	if k.private == nil {
 		return nil, errors.New("writing prover key: there is none")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(*k.private)
+	der, err := x509.MarshalPKCS8PrivateKey(k.private())
 	if err != nil {
 		return nil, fmt.Errorf("writing prover key: %w", err)
 	}
@@ -72,7 +76,8 @@ func (k ProverKey) Public() ed25519.PublicKey {
 	if k.private == nil {
 		return nil
 	}
-	return k.private.Public().(ed25519.PublicKey)
+	public, _ := k.private().Public().(ed25519.PublicKey) // it is one, by the library's word
+	return public
 }
 
 // ID names the key: see ProverKeyID.
@@ -93,7 +98,7 @@ func (k ProverKey) Sign(payload []byte) (keyID string, sig []byte) {
 	if k.private == nil {
 		return "", nil
 	}
-	return k.ID(), ed25519.Sign(*k.private, dsse.PAE(proofType, payload))
+	return k.ID(), ed25519.Sign(k.private(), dsse.PAE(proofType, payload))
 }
 
 // VerifyProver reports whether the prover with that public key signed payload.

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	intoto "github.com/in-toto/attestation/go/v1"
-
-	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // RollbackKind is the predicate type of an approval of a roll-back.
@@ -15,9 +13,10 @@ const RollbackKind = "https://fairway.dev/rollback/v1"
 // maxRollback is how long an approval of a roll-back may live.
 const maxRollback = 7 * 24 * time.Hour
 
-// Source is the part of a change.SourceKey that a repository knows.
+// Source is a source as statements name it: a change.SourceKey with the repository's canonical URL
+// for its name, and without the namespace.
 type Source struct {
-	Repository string `json:"repository"`
+	Repository string `json:"repository"` // canonical URL
 	Branch     string `json:"branch"`
 	Path       string `json:"path"`
 }
@@ -32,7 +31,7 @@ type Rollback struct {
 	Proof        string    `json:"proof"` // name of the ProvenCommit
 	Expires      time.Time `json:"expires"`
 	Reason       string    `json:"reason"`
-	Ticket       string    `json:"ticket"`
+	Ticket       string    `json:"ticket,omitempty"`
 	SaidAt       time.Time `json:"saidAt"`
 	Nonce        string    `json:"nonce"` // made by SignRollback if empty
 }
@@ -55,18 +54,13 @@ func (r Rollback) problem() string {
 	f.id("targetCommit", r.TargetCommit)
 	f.text("proof", r.Proof)
 	f.text("reason", r.Reason)
-	f.text("ticket", r.Ticket)
+	f.optional("ticket", r.Ticket)
 	f.time("saidAt", r.SaidAt)
 	f.time("expires", r.Expires)
 	f.require(r.Expires.After(r.SaidAt), "expires is not after saidAt")
 	f.require(r.Expires.Sub(r.SaidAt) <= maxRollback, "it would live longer than 7 days")
 	f.nonce(r.Nonce)
 	return f.problem
-}
-
-// Key is the source in its namespace.
-func (r Rollback) Key() change.SourceKey {
-	return change.SourceKey{Repository: r.Source.Repository, Branch: r.Source.Branch, Path: r.Source.Path, Namespace: r.Namespace}
 }
 
 // SignRollback makes the envelope of an approval of a roll-back.
@@ -90,8 +84,9 @@ func RollbackFromRef(r Record, v Verifier) (Signed[Rollback], *Refusal) {
 
 // Return is the way back that somebody wants to go.
 type Return struct {
-	Key          change.SourceKey
+	Namespace    string
 	NamespaceUID string
+	Source       Source
 	Commit       string
 	Proof        string
 }
@@ -102,8 +97,8 @@ func RollbackApprovers(approvals []Signed[Rollback], to Return, at time.Time) []
 	var who []string
 	for _, s := range approvals {
 		r := s.statement
-		same := r.Key() == to.Key && r.NamespaceUID == to.NamespaceUID && r.TargetCommit == to.Commit && r.Proof == to.Proof
-		if same && s.Principal() != "" && at.Before(r.Expires) {
+		theirs := Return{r.Namespace, r.NamespaceUID, r.Source, r.TargetCommit, r.Proof}
+		if theirs == to && s.Principal() != "" && at.Before(r.Expires) {
 			who = append(who, s.Principal())
 		}
 	}

@@ -2,9 +2,12 @@ package signature
 
 import (
 	"bytes"
+	"encoding/pem"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hiddeco/sshsig"
 
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -26,6 +29,12 @@ func FuzzVerify(f *testing.F) {
 		f.Add(armour[:len(armour)/2])
 		f.Add(append([]byte("x\n"), armour...))
 	}
+	if raw, err := decodeSSH(good[0]); err == nil {
+		f.Add(raw)
+	}
+	if raw, err := decodeOpenPGP(good[1]); err == nil {
+		f.Add(raw)
+	}
 	f.Add([]byte(sshBegin + sshEnd))
 	f.Add([]byte(pgpBegin + "\n" + pgpEnd))
 	f.Add([]byte("-----BEGIN SIGNED MESSAGE-----\n"))
@@ -36,6 +45,15 @@ func FuzzVerify(f *testing.F) {
 		f.Fatal(problems)
 	}
 	f.Fuzz(func(t *testing.T, armour []byte) {
+		// The bytes within an armour are fuzzed as well, since its checksum hides them from chance.
+		for _, whole := range armoured(armour) {
+			if got := k.VerifyCommit([]byte(seedPayload+"x"), whole, day(10), day(10)); got.State == change.Good || strings.Contains(got.Detail, "internal") {
+				t.Errorf("%s (%s) over bytes that nobody signed: %q", got.State, got.Detail, armour)
+			}
+			if got := k.VerifyCommit([]byte(seedPayload), whole, day(10), day(10)); (got.Principal == "alice") != (got.State == change.Good) {
+				t.Errorf("not sealed: %+v", got)
+			}
+		}
 		got := k.VerifyCommit([]byte(seedPayload), armour, day(10), day(10))
 		if strings.Contains(got.Detail, "internal") {
 			t.Errorf("a library panicked over %q", armour)
@@ -50,6 +68,15 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("good with more or less than one block: %q", armour)
 		}
 	})
+}
+
+// armoured are the signatures of both formats that hold these bytes.
+func armoured(raw []byte) [][]byte {
+	pgp, err := encodeOpenPGP(raw)
+	if err != nil {
+		return nil
+	}
+	return [][]byte{pgp, pem.EncodeToMemory(&pem.Block{Type: sshsig.PEMType, Bytes: raw})}
 }
 
 // FuzzKeyring: reading keys never panics, never takes what it cannot name, and never echoes a key.
