@@ -1,77 +1,73 @@
 package webhook
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/fairway-dev/fairway/internal/policy"
 )
 
-// pair is one audit annotation.
-type pair struct{ key, value string }
-
-// answer is an AdmissionResponse in parts. The zero answer denies.
-type answer struct {
-	allowed     bool
-	code        int    // HTTP status of a denial
-	reason      string // metav1.StatusReason of a denial
-	message     string
-	retryAfter  int // seconds; 0: do not retry
-	causes      []cause
-	annotations []pair
-	warnings    []string
-}
-
-// cause is one metav1.StatusCause.
-type cause struct{ kind, message string }
-
-// append writes the AdmissionReview that answers the request with this uid. It is written by hand
-// because reflection costs more than all else that a no-op request needs.
-func (a *answer) append(b []byte, uid string) []byte {
+// appendAnswer writes the AdmissionReview that answers the request with this uid. It is written by
+// hand because reflection costs more than all else that a no-op request needs.
+func appendAnswer(b []byte, uid string, a *policy.Status) []byte {
 	b = append(b, `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":`...)
 	b = quote(b, uid)
 	b = append(b, `,"allowed":`...)
-	b = strconv.AppendBool(b, a.allowed)
-	if !a.allowed {
-		b = a.appendStatus(b)
+	b = strconv.AppendBool(b, a.Allowed)
+	if !a.Allowed {
+		b = appendStatus(b, a)
 	}
-	for i, p := range a.annotations {
-		b = append(b, opening(i, `,"auditAnnotations":{`)...)
-		b = append(quote(b, p.key), ':')
-		b = quote(b, p.value)
+	if len(a.Annotations) > 0 {
+		b = appendAnnotations(b, a.Annotations)
 	}
-	if len(a.annotations) > 0 {
-		b = append(b, '}')
-	}
-	for i, w := range a.warnings {
+	for i, w := range a.Warnings {
 		b = append(b, opening(i, `,"warnings":[`)...)
 		b = quote(b, w)
 	}
-	if len(a.warnings) > 0 {
+	if len(a.Warnings) > 0 {
 		b = append(b, ']')
 	}
 	return append(b, "}}\n"...)
 }
 
+// appendAnnotations writes what goes into the API server's audit log, in the order of the keys.
+func appendAnnotations(b []byte, annotations map[string]string) []byte {
+	var few [16]string
+	keys := few[:0]
+	for key := range annotations {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for i, key := range keys {
+		b = append(b, opening(i, `,"auditAnnotations":{`)...)
+		b = append(quote(b, key), ':')
+		b = quote(b, annotations[key])
+	}
+	return append(b, '}')
+}
+
 // appendStatus writes why the request is denied.
-func (a *answer) appendStatus(b []byte) []byte {
+func appendStatus(b []byte, a *policy.Status) []byte {
 	b = append(b, `,"status":{"status":"Failure","code":`...)
-	b = strconv.AppendInt(b, int64(a.code), 10)
+	b = strconv.AppendInt(b, int64(a.Code), 10)
 	b = append(b, `,"reason":`...)
-	b = quote(b, a.reason)
+	b = quote(b, a.Reason)
 	b = append(b, `,"message":`...)
-	b = quote(b, a.message)
-	if a.retryAfter > 0 || len(a.causes) > 0 {
+	b = quote(b, a.Message)
+	if a.RetryAfterSeconds > 0 || len(a.Causes) > 0 {
 		b = append(b, `,"details":{"retryAfterSeconds":`...)
-		b = strconv.AppendInt(b, int64(a.retryAfter), 10)
-		for i, c := range a.causes {
+		b = strconv.AppendInt(b, int64(a.RetryAfterSeconds), 10)
+		for i, c := range a.Causes {
 			b = append(b, opening(i, `,"causes":[`)...)
 			b = append(b, `{"reason":`...)
-			b = quote(b, c.kind)
+			b = quote(b, c.Type)
 			b = append(b, `,"message":`...)
-			b = append(quote(b, c.message), '}')
+			b = append(quote(b, c.Message), '}')
 		}
-		if len(a.causes) > 0 {
+		if len(a.Causes) > 0 {
 			b = append(b, ']')
 		}
 		b = append(b, '}')

@@ -1,13 +1,14 @@
 package webhook
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,30 +18,30 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// meant is an answer in the API machinery's types, with invalid UTF-8 replaced as JSON has it.
-func meant(a answer, uid string) *admissionv1.AdmissionReview {
+// meant is a status in the API machinery's types, with invalid UTF-8 replaced as JSON has it.
+func meant(a policy.Status, uid string) *admissionv1.AdmissionReview {
 	valid := func(s string) string { return string([]rune(s)) }
-	r := &admissionv1.AdmissionResponse{UID: types.UID(valid(uid)), Allowed: a.allowed}
-	for _, w := range a.warnings {
+	r := &admissionv1.AdmissionResponse{UID: types.UID(valid(uid)), Allowed: a.Allowed}
+	for _, w := range a.Warnings {
 		r.Warnings = append(r.Warnings, valid(w))
 	}
-	for _, p := range a.annotations {
+	for key, value := range a.Annotations {
 		if r.AuditAnnotations == nil {
 			r.AuditAnnotations = map[string]string{}
 		}
-		r.AuditAnnotations[valid(p.key)] = valid(p.value)
+		r.AuditAnnotations[valid(key)] = valid(value)
 	}
-	if !a.allowed {
+	if !a.Allowed {
 		r.Result = &metav1.Status{
-			Status: metav1.StatusFailure, Code: int32(a.code),
-			Reason: metav1.StatusReason(valid(a.reason)), Message: valid(a.message),
+			Status: metav1.StatusFailure, Code: a.Code,
+			Reason: metav1.StatusReason(valid(a.Reason)), Message: valid(a.Message),
 		}
-		if a.retryAfter != 0 || a.causes != nil {
-			r.Result.Details = &metav1.StatusDetails{RetryAfterSeconds: int32(a.retryAfter)}
+		if a.RetryAfterSeconds != 0 || a.Causes != nil {
+			r.Result.Details = &metav1.StatusDetails{RetryAfterSeconds: a.RetryAfterSeconds}
 		}
-		for _, c := range a.causes {
+		for _, c := range a.Causes {
 			r.Result.Details.Causes = append(r.Result.Details.Causes,
-				metav1.StatusCause{Type: metav1.CauseType(valid(c.kind)), Message: valid(c.message)})
+				metav1.StatusCause{Type: metav1.CauseType(valid(c.Type)), Message: valid(c.Message)})
 		}
 	}
 	return &admissionv1.AdmissionReview{
@@ -56,14 +57,17 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("", "", "", false, uint8(0), uint8(3))
 	f.Add("\ud7ff", "ü", "😀", false, uint8(1), uint8(0))
 	f.Fuzz(func(t *testing.T, uid, message, warning string, allowed bool, lists, retry uint8) {
-		a := answer{allowed: allowed, code: 403, reason: "Forbidden", message: message, retryAfter: int(retry)}
-		for i := range int(lists % 4) {
+		a := policy.Status{Allowed: allowed, Code: 403, Reason: "Forbidden", Message: message, RetryAfterSeconds: int32(retry)}
+		for i := range int(lists % 32) {
 			suffix := strings.Repeat("x", i)
-			a.causes = append(a.causes, cause{kind: "FW201" + suffix, message: warning})
-			a.warnings = append(a.warnings, warning)
-			a.annotations = append(a.annotations, pair{"key" + suffix, message})
+			a.Causes = append(a.Causes, policy.Cause{Type: "FW201" + suffix, Message: warning})
+			a.Warnings = append(a.Warnings, warning)
+			if a.Annotations == nil {
+				a.Annotations = map[string]string{}
+			}
+			a.Annotations["key"+suffix] = message
 		}
-		data := a.append(nil, uid)
+		data := appendAnswer(nil, uid, &a)
 		if !utf8.Valid(data) {
 			t.Errorf("not valid UTF-8: %q", data)
 		}
@@ -77,55 +81,46 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-func TestAnswerOf(t *testing.T) {
-	proof := &change.Proof{Commit: "3f2c1ab", Tree: "beef", Approvers: []string{"alice", "bob"}}
-	missing := []policy.Finding{
-		{Code: "FW105", Outcome: policy.Allow, Reason: "signed", Detail: "by alice"},
-		{Code: "FW103", Outcome: policy.Pending, Reason: "needs approval", Detail: "1 of 2", Remedy: "ask infra"},
-		{Code: "FW103", Outcome: policy.Pending, Reason: "needs approval", Detail: "0 of 1", Remedy: "ask qa"},
-		{Code: "FW106", Outcome: policy.Deny, Reason: "trailer missing", Detail: "Ticket", Remedy: "add it"},
-	}
+// TestRuling26VerdictOnTheWire: the answer to a request is its verdict's status, in every mode of a tier.
+func TestRuling26VerdictOnTheWire(t *testing.T) {
 	base := policy.Verdict{
-		Outcome: policy.Pending, Lane: policy.LaneRefuse, Tier: "prod", Generation: 4, Proof: proof, Findings: missing,
+		Outcome: policy.Pending, Lane: policy.LaneRefuse, Tier: "prod", Generation: 4,
+		Proof: &change.Proof{Commit: "3f2c1ab", Tree: "beef", Approvers: []string{"alice", "bob"}},
+		Findings: []policy.Finding{
+			{Code: policy.CodeSignature, Outcome: policy.Allow, Reason: "signed", Detail: "by alice"},
+			{Code: policy.CodeApproval, Outcome: policy.Pending, Reason: "needs approval", Detail: "1 of 2", Remedy: "ask infra"},
+		},
 		Object:    change.ObjectID{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"},
 		Operation: change.Update, Namespace: "shop", Commit: "3f2c1ab", Warnings: []string{"deprecated tier"},
 	}
-	annotations := []pair{
-		{"decision", "Pending"}, {"lane", "refuse"}, {"tier", "prod"}, {"tier-generation", "4"},
-		{"reasons", "FW103,FW106"}, {"commit", "3f2c1ab"}, {"tree", "beef"}, {"approvers", "alice,bob"},
-	}
-	causes := []cause{{"FW103", "needs approval"}, {"FW103", "needs approval"}, {"FW106", "trailer missing"}}
-	tests := []struct {
-		name string
-		with func(*policy.Verdict)
-		want answer
+	for name, tt := range map[string]struct {
+		with     func(*policy.Verdict)
+		allowed  bool
+		code     int32
+		warnings int
 	}{
-		{"enforced", func(v *policy.Verdict) { v.Enforcement = tier.Enforce }, answer{
-			code: 403, reason: "Forbidden", message: message(&base),
-			causes: causes, annotations: annotations, warnings: []string{"deprecated tier"},
-		}},
-		{"warned about", func(v *policy.Verdict) { v.Enforcement = tier.Warn }, answer{
-			allowed: true, annotations: annotations, warnings: []string{"deprecated tier", message(&base)},
-		}},
-		{"recorded only", func(v *policy.Verdict) { v.Enforcement = tier.Audit }, answer{
-			allowed: true, annotations: annotations, warnings: []string{"deprecated tier"},
-		}},
-		{"allowed", func(v *policy.Verdict) {
-			v.Outcome, v.Lane, v.Findings, v.Warnings = policy.Allow, policy.LaneProven, nil, nil
-		}, answer{
-			allowed: true, annotations: []pair{
-				{"decision", "Allow"}, {"lane", "proven"}, {"tier", "prod"}, {"tier-generation", "4"},
-				{"commit", "3f2c1ab"}, {"tree", "beef"}, {"approvers", "alice,bob"},
-			},
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		"enforced":     {func(v *policy.Verdict) { v.Enforcement = tier.Enforce }, false, 403, 1},
+		"warned about": {func(v *policy.Verdict) { v.Enforcement = tier.Warn }, true, 0, 2},
+		"recorded":     {func(v *policy.Verdict) { v.Enforcement = tier.Audit }, true, 0, 1},
+		"allowed":      {func(v *policy.Verdict) { v.Outcome, v.Lane = policy.Allow, policy.LaneProven }, true, 0, 1},
+		"unknown":      {func(v *policy.Verdict) { v.Outcome, v.Enforcement = policy.Unknown, tier.Enforce }, false, 403, 1},
+		"being proven": {func(v *policy.Verdict) { v.RetryAfter = time.Second }, false, 429, 1},
+		"zero":         {func(v *policy.Verdict) { *v = policy.Verdict{} }, false, 403, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
 			v := base
 			tt.with(&v)
-			got := answerOf(&v)
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(answer{}, pair{}, cause{}), cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("answer (-want +got):\n%s", diff)
+			judge := judgeFunc(func(context.Context, *change.Request) policy.Verdict { return v })
+			w := send(t, New(judge, Options{}).Handler(), encoded(t))
+			got := decoded(t, w.Body.Bytes())
+			if got.Allowed != tt.allowed || len(got.Warnings) != tt.warnings {
+				t.Errorf("allowed %v, warnings %q", got.Allowed, got.Warnings)
+			}
+			if tt.code != 0 && (got.Result.Code != tt.code || got.Result.Message != v.Message()) {
+				t.Errorf("status %+v", got.Result)
+			}
+			if got.AuditAnnotations["outcome"] != v.Outcome.String() || got.AuditAnnotations["lane"] != string(v.Lane) {
+				t.Errorf("annotations %v", got.AuditAnnotations)
 			}
 		})
 	}
@@ -134,33 +129,25 @@ func TestAnswerOf(t *testing.T) {
 // TestAnswerIsBounded: nothing that a verdict holds makes an answer large.
 func TestAnswerIsBounded(t *testing.T) {
 	long := strings.Repeat("ü", 100_000)
-	v := policy.Verdict{Outcome: policy.Allow, Tier: long, Proof: &change.Proof{Commit: long, Approvers: []string{long}}}
+	v := policy.Verdict{Tier: long, Commit: long, Proof: &change.Proof{Commit: long, Approvers: []string{long}}}
 	for range 1000 {
 		v.Warnings = append(v.Warnings, long)
+		v.Findings = append(v.Findings, policy.Finding{Code: policy.CodeContent, Reason: long, Detail: long, Remedy: long})
 	}
-	a := answerOf(&v)
-	data := a.append(nil, string(typed().Request.UID))
-	if len(data) > 32<<10 {
+	s := v.Status()
+	if data := appendAnswer(nil, string(typed().Request.UID), &s); len(data) > 32<<10 {
 		t.Errorf("%d bytes", len(data))
-	}
-	if got := decoded(t, data); len(got.Warnings) != mostWarnings {
-		t.Errorf("%d warnings, want %d", len(got.Warnings), mostWarnings)
-	}
-	for _, p := range a.annotations {
-		if !utf8.ValidString(p.value) {
-			t.Errorf("annotation %s is cut within a character", p.key)
-		}
 	}
 }
 
 // TestAnnotationKeys: the API server drops an annotation whose key is not a plain name.
 func TestAnnotationKeys(t *testing.T) {
-	v := policy.Verdict{Outcome: policy.Deny, Lane: policy.LaneRefuse, Tier: "t", Proof: &change.Proof{Commit: "c", Tree: "t", Approvers: []string{"a"}}}
-	seen := map[string]bool{}
-	for _, p := range annotationsOf(&v) {
-		if p.key == "" || strings.Trim(p.key, "abcdefghijklmnopqrstuvwxyz-") != "" || seen[p.key] {
-			t.Errorf("annotation key %q", p.key)
+	v := policy.Verdict{Outcome: policy.Deny, Commit: "c", Proof: &change.Proof{Tree: "t"}}
+	for _, s := range []policy.Status{v.Status(), plainStatus("why", "")} {
+		for key := range s.Annotations {
+			if key == "" || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz-") != "" {
+				t.Errorf("annotation key %q", key)
+			}
 		}
-		seen[p.key] = true
 	}
 }

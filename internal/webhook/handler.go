@@ -242,14 +242,10 @@ func (x *exchange) refuse(req *change.Request, cause, why, remedy string) {
 	x.deny(req, cause, why, remedy)
 }
 
-// deny answers and records a denial of the front's own; the caller holds mu. Its words are the
-// front's: it must also work where putting a verdict into words is what failed.
+// deny answers and records a denial of the front's own; the caller holds mu.
 func (x *exchange) deny(req *change.Request, cause, why, remedy string) {
+	x.write(req.UID, plainStatus(why, remedy))
 	v := unjudged(req, why, remedy)
-	x.write(req.UID, answer{
-		code: http.StatusForbidden, reason: "Forbidden", message: sentence(why, remedy),
-		annotations: annotationsOf(&v),
-	})
 	x.s.record(x, req, &v, cause)
 }
 
@@ -260,21 +256,21 @@ func (x *exchange) decide(req *change.Request, v *policy.Verdict) {
 	if x.answered {
 		return
 	}
-	x.write(req.UID, answerOf(v))
+	x.write(req.UID, v.Status())
 	x.s.record(x, req, v, "")
 }
 
 // write sends the answer; the caller holds mu.
-func (x *exchange) write(uid string, a answer) {
+func (x *exchange) write(uid string, a policy.Status) {
 	out := x.s.answers.get()
 	defer x.s.answers.put(out)
-	out.b = a.append(out.b, uid)
+	out.b = appendAnswer(out.b, uid, &a)
 	h := x.w.Header()
 	x.s.closeWhileDraining(x.w)
 	h["Content-Type"] = x.s.jsonType
 	// net/http finds the length of a small answer by itself, unless it is flushed before the end, as
 	// a late denial is.
-	if len(out.b) > smallAnswer || !a.allowed {
+	if len(out.b) > smallAnswer || !a.Allowed {
 		h.Set("Content-Length", strconv.Itoa(len(out.b)))
 	}
 	x.answered = true

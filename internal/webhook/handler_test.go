@@ -136,39 +136,6 @@ func TestT20PanicElsewhere(t *testing.T) {
 	}
 }
 
-// TestRuling26Status: what does not go through is 403, or 429 while a proof is being made.
-func TestRuling26Status(t *testing.T) {
-	tests := []struct {
-		name    string
-		verdict policy.Verdict
-		code    int32
-		retry   int32
-	}{
-		{"zero", policy.Verdict{}, 403, 0},
-		{"unknown", policy.Verdict{Outcome: policy.Unknown, Enforcement: "Warn"}, 403, 0},
-		{"denied", policy.Verdict{Outcome: policy.Deny}, 403, 0},
-		{"pending", policy.Verdict{Outcome: policy.Pending}, 403, 0},
-		{"being proven", policy.Verdict{Outcome: policy.Pending, RetryAfter: 1500 * time.Millisecond}, 429, 2},
-		{"being proven for long", policy.Verdict{Outcome: policy.Pending, RetryAfter: time.Hour}, 429, 30},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			a := answerOf(&tt.verdict)
-			got := decoded(t, a.append(nil, string(typed().Request.UID)))
-			if got.Allowed || got.Result.Code != tt.code {
-				t.Fatalf("answer: allowed %v, %+v", got.Allowed, got.Result)
-			}
-			var retry int32
-			if got.Result.Details != nil {
-				retry = got.Result.Details.RetryAfterSeconds
-			}
-			if retry != tt.retry {
-				t.Errorf("retry after %d s, want %d", retry, tt.retry)
-			}
-		})
-	}
-}
-
 // TestT48NotReady: before it is ready the front gives no verdict at all, and says so on /readyz.
 func TestT48NotReady(t *testing.T) {
 	var ready atomic.Bool

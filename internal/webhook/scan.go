@@ -136,11 +136,11 @@ func unquote(raw jsontext.Value) []byte {
 }
 
 // interner keeps strings that come with request after request (kinds, groups, users), so that they
-// are not allocated anew. Each slot holds the latest string that fell into it.
+// are not allocated anew. A pair of slots holds the two latest strings that fell into it.
 type interner struct {
 	seed  maphash.Seed
 	ready bool
-	slots [128]string
+	slots [256][2]string
 }
 
 // internLongest bounds what a slot holds, in bytes.
@@ -154,9 +154,13 @@ func (n *interner) text(b []byte) string {
 	if !n.ready {
 		n.seed, n.ready = maphash.MakeSeed(), true
 	}
-	slot := &n.slots[maphash.Bytes(n.seed, b)%uint64(len(n.slots))]
-	if *slot != string(b) {
-		*slot = string(b)
+	pair := &n.slots[maphash.Bytes(n.seed, b)%uint64(len(n.slots))]
+	switch string(b) {
+	case pair[0]:
+		return pair[0]
+	case pair[1]:
+		return pair[1]
 	}
-	return *slot
+	pair[0], pair[1] = string(b), pair[0]
+	return pair[0]
 }
