@@ -14,10 +14,11 @@ import (
 
 // sameForKustomize refuses a document that kustomize reads differently than kubectl did (T-60).
 // kubectl reads YAML 1.1, kustomize mostly 1.2, and engines deliver plain manifests through either:
-// what yes, 1_000 or a merge key means must not depend on who applies it.
+// what yes, 1_000 or a merge key means must not depend on who applies it. What kustomize cannot read
+// at all, such as a number for a name, it cannot read differently.
 func (r reader) sameForKustomize(doc document, v any) error {
 	other, err := kustomizeReading(doc.text)
-	if err == nil && reflect.DeepEqual(v, other) {
+	if err != nil || reflect.DeepEqual(v, other) {
 		return nil
 	}
 	where := "this document"

@@ -90,8 +90,9 @@ func (r reader) yaml(doc document) (any, error) {
 	if empty, err := r.scan(doc); err != nil || empty {
 		return nil, err
 	}
-	// The messages of the decoders from here on repeat values, so none of them is handed on.
-	text, err := yaml.YAMLToJSONStrict(doc.text)
+	// The messages of the decoders from here on repeat values, so none of them is handed on. The
+	// strict decoder would take a name that overrides a merged one for a duplicate; scan does not.
+	text, err := yaml.YAMLToJSON(doc.text)
 	if err != nil {
 		return nil, r.refuse(Malformed, doc.line, "holds a value that JSON cannot express, or whose tag does not fit it")
 	}
@@ -114,7 +115,11 @@ func (r reader) json(data []byte) ([]value, error) {
 		if errors.Is(err, io.EOF) {
 			return values, nil
 		}
-		line := 1 + bytes.Count(data[:decoder.InputOffset()], []byte("\n"))
+		at := decoder.InputOffset()
+		if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+			at = syntax.ByteOffset
+		}
+		line := 1 + bytes.Count(data[:at], []byte("\n"))
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			return nil, r.refuse(Ambiguous, line, "sets one name twice")
 		}

@@ -63,8 +63,9 @@ func (r reader) scanAll(data []byte) (documents int, err error) {
 
 var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// syntaxError takes the line out of a message of the parser. All its messages are fixed texts but
-// one, which repeats the name of an alias: that may be a password that begins with a star.
+// syntaxError takes the line out of a message of the parser, which may be one too small. All its
+// messages are fixed texts but one, which repeats the name of an alias: that may be a password that
+// begins with a star.
 func syntaxError(err error) (line int, problem string) {
 	message := err.Error()
 	if m := syntaxLine.FindStringSubmatch(message); m != nil {

@@ -244,7 +244,10 @@ func (t *vetter) pairs(p place, sources types.KvPairSources) error {
 		if strings.Count(entry, "=") > 1 {
 			return refuse(Malformed, p.file, "%s names a file with more than one equals sign", p.field)
 		}
-		if _, after, keyed := strings.Cut(entry, "="); keyed {
+		if key, after, keyed := strings.Cut(entry, "="); keyed {
+			if strings.Contains(key, ":") { // an address with a query
+				return p.remote()
+			}
 			entry = after
 		}
 		if _, err := t.regular(p, entry); err != nil {
