@@ -155,10 +155,10 @@ func (n *interner) text(b []byte) string {
 		n.seed, n.ready = maphash.MakeSeed(), true
 	}
 	pair := &n.slots[maphash.Bytes(n.seed, b)%uint64(len(n.slots))]
-	switch string(b) {
-	case pair[0]:
+	if pair[0] == string(b) {
 		return pair[0]
-	case pair[1]:
+	}
+	if pair[1] == string(b) {
 		return pair[1]
 	}
 	pair[0], pair[1] = string(b), pair[0]
