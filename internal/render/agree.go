@@ -25,7 +25,11 @@ func (r reader) sameForKustomize(doc document, v any) error {
 	if at := difference(v, other, ""); at != "" {
 		where = cut(at)
 	}
-	return r.refuse(Ambiguous, doc.line, "kubectl and kustomize read %s differently; quote the value, or write true, false or a decimal number", where)
+	remedy := "quote the value, or write true, false or a decimal number"
+	if ended, err := kustomizeReading(slices.Concat(doc.text, []byte("\n"))); err == nil && reflect.DeepEqual(v, ended) {
+		remedy = "end the file with a line break, which kubectl adds and kustomize does not"
+	}
+	return r.refuse(Ambiguous, doc.line, "kubectl and kustomize read %s differently; %s", where, remedy)
 }
 
 // kustomizeReading is what kustomize's YAML library makes of a document that was scanned.

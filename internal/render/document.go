@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -90,6 +91,10 @@ func (r reader) yaml(doc document) (any, error) {
 	if empty, err := r.scan(doc); err != nil || empty {
 		return nil, err
 	}
+	raw := doc
+	if !bytes.HasSuffix(doc.text, []byte("\n")) {
+		doc.text = slices.Concat(doc.text, []byte("\n")) // as kubectl does
+	}
 	// The messages of the decoders from here on repeat values, so none of them is handed on. The
 	// strict decoder would take a name that overrides a merged one for a duplicate; scan does not.
 	text, err := yaml.YAMLToJSON(doc.text)
@@ -103,42 +108,50 @@ func (r reader) yaml(doc document) (any, error) {
 	if !r.strict || v == nil {
 		return v, nil
 	}
-	return v, r.sameForKustomize(doc, v)
+	return v, r.sameForKustomize(raw, v)
 }
 
-// json reads a file that begins like JSON: one or more objects one after the other.
+// json reads a file that begins like JSON: one object. kubectl would take several, one after the
+// other, and kustomize the first of them.
 func (r reader) json(data []byte) ([]value, error) {
-	var values []value
 	decoder := jsontext.NewDecoder(bytes.NewReader(data)) // refuses duplicate names and bad UTF-8
-	for {
-		text, err := decoder.ReadValue()
-		if errors.Is(err, io.EOF) {
-			return values, nil
-		}
-		at := decoder.InputOffset()
-		if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
-			at = syntax.ByteOffset
-		}
-		line := 1 + bytes.Count(data[:at], []byte("\n"))
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return nil, r.refuse(Ambiguous, line, "sets one name twice")
-		}
-		if err != nil {
-			return nil, r.refuse(Malformed, line, "begins like JSON, and is not well-formed JSON")
-		}
-		if len(text) > r.limits.Document {
-			return nil, r.refuse(TooLarge, line, "holds an object larger than %d bytes", r.limits.Document)
-		}
-		var v any
-		if err := json.Unmarshal(text, &v); err != nil {
-			return nil, r.refuse(Malformed, line, "holds a number that Kubernetes cannot read")
-		}
-		if count(v, 0, r.limits) > r.limits.Nodes {
-			return nil, r.tooManyNodes(line)
-		}
-		values = append(values, value{json: v, line: line})
+	text, err := decoder.ReadValue()
+	if err != nil {
+		return nil, r.jsonError(data, err)
 	}
+	if len(text) > r.limits.Document {
+		return nil, r.refuse(TooLarge, 1, "holds an object larger than %d bytes", r.limits.Document)
+	}
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		return nil, r.refuse(Malformed, 1, "holds a number that Kubernetes cannot read")
+	}
+	if count(v, 0, r.limits) > r.limits.Nodes {
+		return nil, r.tooManyNodes(1)
+	}
+	at := decoder.InputOffset()
+	switch _, err := decoder.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return []value{{json: v, line: 1}}, nil
+	case err != nil:
+		return nil, r.jsonError(data, err)
+	}
+	return nil, r.refuse(Ambiguous, lineAt(data, at), "holds more than one JSON object; make it a list, or one file each")
 }
+
+// jsonError says where JSON is wrong. What the decoder says repeats names.
+func (r reader) jsonError(data []byte, err error) error {
+	line := 0
+	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+		line = lineAt(data, syntax.ByteOffset)
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return r.refuse(Ambiguous, line, "sets one name twice")
+	}
+	return r.refuse(Malformed, line, "begins like JSON, and is not well-formed JSON")
+}
+
+func lineAt(data []byte, offset int64) int { return 1 + bytes.Count(data[:offset], []byte("\n")) }
 
 // count is the number of values in a JSON value, or more than the limit where they are nested too
 // deeply.
