@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // forge is a repository that tests push to, made by the git binary.
@@ -191,3 +194,25 @@ func (f *forge) mirrorOf(head string, others ...string) *Mirror {
 
 // ctx is the context of a test.
 func ctx(t testing.TB) context.Context { return t.Context() }
+
+func isNotOnChain(err error) bool { return errors.Is(err, ErrNotOnChain) }
+
+// clone opens the forge's own directory as a user's clone.
+func (f *forge) clone() *Repo {
+	f.t.Helper()
+	r, err := OpenClone(f.t.Context(), f.dir, Limits{})
+	if err != nil {
+		f.t.Fatalf("OpenClone: %v", err)
+	}
+	f.t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			f.t.Errorf("Close: %v", err)
+		}
+	})
+	return r
+}
+
+// equateEmpty compares nil and empty slices as equal.
+func equateEmpty() cmp.Option {
+	return cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Comparer(func(a, b []string) bool { return true }))
+}

@@ -153,8 +153,8 @@ func (c *coverage) readUnits(ctx context.Context, stated []change.Unit) error {
 		fresh, pairs = append(fresh, u), append(pairs, trees)
 	}
 	found := make([][]alteration, len(fresh))
-	err := c.repo.diffs(ctx, pairs, func(i int, f []alteration, more bool) {
-		if !more {
+	err := c.repo.diffs(ctx, pairs, func(i int, f []alteration, tooMany bool) {
+		if !tooMany {
 			found[i] = slices.DeleteFunc(f, alteration.isDir)
 		}
 	})
@@ -204,14 +204,14 @@ func (c *coverage) readDiffs(ctx context.Context) error {
 		}
 	}
 	room, roomToRuleOut := c.repo.limits.Entries, 2*c.repo.limits.Entries
-	return c.repo.diffs(ctx, pairs, func(i int, found []alteration, more bool) {
+	return c.repo.diffs(ctx, pairs, func(i int, found []alteration, tooMany bool) {
 		d := stepDiff{shifts: c.scope.shifts(found)}
-		if d.known = !more && len(d.shifts) <= room; !d.known {
+		if d.known = !tooMany && len(d.shifts) <= room; !d.known {
 			d.shifts = nil
 		}
 		room -= len(d.shifts)
 		found = slices.DeleteFunc(found, alteration.isDir)
-		if !more && len(found) <= min(mostFiles, roomToRuleOut) {
+		if !tooMany && len(found) <= min(mostFiles, roomToRuleOut) {
 			d.found, d.inFull = found, true
 			roomToRuleOut -= len(found)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,57 +29,70 @@ type alteration struct {
 // isDir: the entry is about a directory itself, not about a file in it.
 func (a alteration) isDir() bool { return a.oldMode == treeMode || a.newMode == treeMode }
 
+// errTooMany ends a comparison that brings more than the limit allows.
+var errTooMany = errors.New("too many changed entries")
+
 // diffs compares pairs of trees, without looking for renames, and hands each pair's alterations to
-// each. Directories are among them. more says that there were more than the limit allows; what is
-// handed over is then cut.
-func (r *Repo) diffs(ctx context.Context, pairs [][2]string, each func(i int, found []alteration, more bool)) error {
-	if len(pairs) == 0 {
-		return nil
-	}
-	var in bytes.Buffer
-	for _, p := range pairs {
-		in.WriteString(p[0] + " " + p[1] + "\n")
-	}
-	c := command{stdin: in.Bytes(), args: []string{"diff-tree", "--stdin", "-r", "-t", "-z", "--raw",
-		"--no-abbrev", "--no-renames", "--ignore-submodules=none"}}
+// each, in order. Directories are among them. A pair that differs in more places than the limit
+// allows is handed over as nil and tooMany; the others are compared all the same. each must not ask
+// the repository anything.
+func (r *Repo) diffs(ctx context.Context, pairs [][2]string, each func(i int, found []alteration, tooMany bool)) error {
 	r.busy.RLock()
 	defer r.busy.RUnlock()
-	err := r.git.stream(ctx, c, func(out io.Reader) error {
-		return readDiffs(bufio.NewReaderSize(out, 64<<10), pairs, r.limits.Entries, each)
-	})
-	if err != nil {
-		return fmt.Errorf("comparing trees: %w", err)
+	for done := 0; done < len(pairs); {
+		var in bytes.Buffer
+		for _, p := range pairs[done:] {
+			in.WriteString(p[0] + " " + p[1] + "\n")
+		}
+		c := command{stdin: in.Bytes(), args: []string{"diff-tree", "--stdin", "-r", "-t", "-z", "--raw",
+			"--no-abbrev", "--no-renames", "--ignore-submodules=none"}}
+		err := r.git.stream(ctx, c, func(out io.Reader) error {
+			in := bufio.NewReaderSize(out, 64<<10)
+			for done < len(pairs) {
+				found, err := readDiff(in, pairs[done], r.limits.Entries)
+				if err != nil && err != errTooMany {
+					return err
+				}
+				each(done, found, err == errTooMany)
+				if done++; err != nil {
+					return err // git is ended here, and begun anew for the rest
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errTooMany) {
+			return fmt.Errorf("comparing trees: %w", err)
+		}
 	}
 	return nil
 }
 
-// readDiffs reads what git diff-tree prints: for each pair a line with both ids, then entries.
-func readDiffs(in *bufio.Reader, pairs [][2]string, most int, each func(int, []alteration, bool)) error {
-	for i, pair := range pairs {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return io.ErrUnexpectedEOF
-		}
-		if line != pair[0]+" "+pair[1]+"\n" {
-			return fmt.Errorf("unexpected answer %q", line)
-		}
-		var found []alteration
-		n := 0
-		for {
-			if next, err := in.Peek(1); err == io.EOF && i == len(pairs)-1 || err == nil && next[0] != ':' {
-				break
-			}
-			a, err := readAlteration(in)
-			if err != nil {
-				return err
-			}
-			if n++; n <= most {
-				found = append(found, a)
-			}
-		}
-		each(i, found, n > most)
+// readDiff reads what git diff-tree prints for one pair: a line with both ids, then entries.
+func readDiff(in *bufio.Reader, pair [2]string, most int) ([]alteration, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return nil, io.ErrUnexpectedEOF
 	}
-	return nil
+	if line != pair[0]+" "+pair[1]+"\n" {
+		return nil, fmt.Errorf("unexpected answer %q", line)
+	}
+	var found []alteration
+	for {
+		next, err := in.Peek(1)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if err == io.EOF || next[0] != ':' {
+			return found, nil
+		}
+		a, err := readAlteration(in)
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, a); len(found) > most {
+			return nil, errTooMany
+		}
+	}
 }
 
 // readAlteration reads ":mode mode id id status NUL path NUL".
@@ -112,8 +126,8 @@ func (r *Repo) RawDiffID(ctx context.Context, base, head string) (string, error)
 		return "", fmt.Errorf("comparing %s and %s: %w", base, head, err)
 	}
 	id := ""
-	err = r.diffs(ctx, [][2]string{trees}, func(_ int, found []alteration, more bool) {
-		if !more {
+	err = r.diffs(ctx, [][2]string{trees}, func(_ int, found []alteration, tooMany bool) {
+		if !tooMany {
 			id = rawDiffID(found)
 		}
 	})

@@ -100,8 +100,14 @@ type command struct {
 
 func (g *git) environ(c command) []string {
 	env := append(g.env[:len(g.env):len(g.env)],
-		"GIT_DIR="+g.dir, "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+os.DevNull,
+		"GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+os.DevNull,
 		"GIT_ATTR_NOSYSTEM=1", "GIT_LITERAL_PATHSPECS=1", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C", "TZ=UTC")
+	if g.dir != "" { // empty while git itself is asked where the repository is
+		env = append(env, "GIT_DIR="+g.dir)
+	}
+	if g.dir != "" { // else it is still being looked for
+		env = append(env, "GIT_DIR="+g.dir)
+	}
 	settings := append(hardened(), c.settings...)
 	for i, s := range settings {
 		n := strconv.Itoa(i)

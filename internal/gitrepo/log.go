@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // LogEntry is one commit of an append-only ref.
@@ -70,7 +71,7 @@ func (r *Repo) appendEntry(ctx context.Context, ref, message string, files map[s
 	if err != nil {
 		return "", err
 	}
-	id, err := r.writeCommit(ctx, tree, message, append([]string{parent}, carries...), "now")
+	id, err := r.writeCommit(ctx, tree, message, append([]string{parent}, carries...), fmt.Sprintf("@%d +0000", time.Now().Unix()))
 	if err != nil {
 		return "", err
 	}
