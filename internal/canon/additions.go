@@ -15,10 +15,10 @@ type Residue struct {
 // whose apply is judged, another manager, the old object, the API server, or a tolerance. What
 // nobody answers for was added by a mutating webhook, and is refused.
 type surveyor struct {
-	d, old   *doc
-	owners   []entry // the first is the one that is judged
-	tolerate []PathPattern
-	native   bool
+	d, old             *doc
+	owners             []entry // the first is the one that is judged
+	tolerate           []PathPattern
+	native, keepStatus bool
 
 	path      path
 	stack     []*owned // the owners' sets at each level, so that a level costs no allocation
@@ -35,42 +35,67 @@ var systemFields = map[string]bool{
 
 // root walks the whole object. The old object may be nil.
 func (w *surveyor) root(t *Type, f fills) {
+	w.native, w.keepStatus = t.traits.Native, !t.traits.ResetsStatus
 	for i := range w.owners {
 		w.stack = append(w.stack, &w.owners[i].set)
 	}
-	oldRoot := none
+	old := none
 	if w.old != nil {
-		oldRoot = 0
+		old = 0
 	}
+	w.members(0, old, t.root.object(), f)
+}
+
+// members looks at the members of an object whose old self is at old.
+func (w *surveyor) members(n, old ref, of *fields, f fills) {
 	hint := none
-	for c := w.d.first(0); c != none; c = w.d.next(c) {
-		switch name := w.d.key(c); string(name) {
-		case "apiVersion", "kind":
-		case "status":
-			if !t.traits.ResetsStatus {
-				w.member(c, oldRoot, &hint, t.root.object(), f)
-			}
-		default:
-			w.member(c, oldRoot, &hint, t.root.object(), f)
+	for c := w.d.first(n); c != none; c = w.d.next(c) {
+		name := w.d.key(c)
+		if w.systems(name) {
+			continue
 		}
+		before := none
+		if old != none {
+			if before = w.old.memberAfter(old, name, hint); before != none {
+				hint = before
+			}
+		}
+		below := f.field(name)
+		if w.copied(n, c, &below, &f) {
+			continue
+		}
+		top := w.descend(func(s *owned) *owned { return s.field(name) })
+		w.value(fieldStep(w.d, c), c, before, of.field(name), below)
+		w.stack = w.stack[:top]
 	}
 }
 
-// member looks at one member of an object whose old self is at oldParent.
-func (w *surveyor) member(c, oldParent ref, hint *ref, of *fields, f fills) {
-	name := w.d.key(c)
-	if len(w.path) == 1 && w.path[0].isField("metadata") && systemFields[string(name)] {
-		return
+// systems reports whether the member of that name is the API server's own.
+func (w *surveyor) systems(name []byte) bool {
+	switch {
+	case len(w.path) == 0:
+		s := string(name)
+		return s == "apiVersion" || s == "kind" || s == "status" && !w.keepStatus
+	case len(w.path) == 1 && w.path[0].isField("metadata"):
+		return systemFields[string(name)]
 	}
-	old := none
-	if oldParent != none {
-		if old = w.old.memberAfter(oldParent, name, *hint); old != none {
-			*hint = old
+	return false
+}
+
+// copied reports whether the member c of n is the server's copy of a sibling that somebody answers
+// for: the judged manager, or the table by a value. Two copies do not answer for each other.
+func (w *surveyor) copied(n, c ref, below, around *fills) bool {
+	for _, name := range below.like() {
+		sibling := w.d.member(n, name)
+		if sibling == none || !same(w.d, c, w.d, sibling) {
+			continue
+		}
+		siblings := around.field([]byte(name))
+		if w.level()[0].field([]byte(name)) != nil || siblings.allows(w.d, sibling) {
+			return true
 		}
 	}
-	top := w.descend(func(s *owned) *owned { return s.field(name) })
-	w.value(fieldStep(w.d, c), c, old, of.field(name), f.field(name))
-	w.stack = w.stack[:top]
+	return false
 }
 
 // descend pushes the owners' sets one level down and returns where they were.
@@ -127,8 +152,8 @@ func (w *surveyor) leaf(owner int, n, old ref, f fills) {
 	}
 }
 
-// newcomer judges a container that nobody owns and that was not there before. It is named as a
-// whole, since its parts mean nothing to people.
+// newcomer judges a container that nobody owns and that was not there before. A struct is named as a
+// whole, since its parts mean nothing to people; of a list, each item is.
 func (w *surveyor) newcomer(n ref, t *shape, f fills) {
 	if coveredBy(w.tolerate, w.path) {
 		w.tolerated = appendPath(w.tolerated, w.path)
@@ -136,7 +161,7 @@ func (w *surveyor) newcomer(n ref, t *shape, f fills) {
 	}
 	before := len(w.refused)
 	w.inside(n, none, t, f)
-	if len(w.refused) > before {
+	if len(w.refused) > before && w.d.kind(n) == object {
 		w.refused = appendPath(w.refused[:before], w.path)
 	}
 }
@@ -157,10 +182,7 @@ func (w *surveyor) inside(n, old ref, t *shape, f fills) {
 		if old != none && w.old.kind(old) != object {
 			old = none
 		}
-		hint, of := none, t.object()
-		for c := w.d.first(n); c != none; c = w.d.next(c) {
-			w.member(c, old, &hint, of, f)
-		}
+		w.members(n, old, t.object(), f)
 		return
 	}
 	it := t.list()

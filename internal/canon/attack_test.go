@@ -253,7 +253,7 @@ func TestT01PutRemovingForeignFields(t *testing.T) {
 	old := s.live()
 	s.put(withManagedFields(manifest("web:1", ""), s), flux)
 	check(t, bind(s.live(), old), manifest("web:1", ""), expect{Reason: canon.ForeignRemoval, Paths: []string{
-		sidecarPath, sidecarPath + ".image", sidecarPath + ".name"}})
+		sidecarPath, sidecarPath + ".image", sidecarPath + ".name", sidecarPath + ".resources"}})
 }
 
 func TestT01PutRemovingWhatNobodyOwns(t *testing.T) {
@@ -333,13 +333,13 @@ func TestT08MutatingHook(t *testing.T) {
 		{name: "sidecar tolerated", change: addSidecar("mesh:1"), tolerate: []string{"spec.template.spec.containers[name=sidecar]"},
 			want: expect{Reason: canon.Applied, Bound: true, Tolerated: []string{sidecarPath}}},
 		{name: "image pinned", change: eachContainer("image", "web@sha256:0"), want: expect{Reason: canon.Applied}},
-		{name: "owned field removed", change: eachContainer("image", nil), want: expect{Reason: canon.Applied}},
+		{name: "owned field removed", change: eachContainer("image", nil), want: expect{Reason: canon.ForeignRemoval, Paths: []string{`spec.template.spec.containers[name="web"].image`}}},
 		{name: "default changed", change: setPath("Never", "spec", "template", "spec", "restartPolicy"),
 			want: expect{Reason: canon.Addition, Paths: []string{"spec.template.spec.restartPolicy"}}},
 		{name: "owner reference", change: setPath([]any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "1"}}, "metadata", "ownerReferences"),
-			want: expect{Reason: canon.Addition, Paths: []string{"metadata.ownerReferences"}}},
+			want: expect{Reason: canon.Addition, Paths: []string{`metadata.ownerReferences[uid="1"]`}}},
 		{name: "finalizer", change: setPath([]any{"x.example/hold"}, "metadata", "finalizers"),
-			want: expect{Reason: canon.Addition, Paths: []string{"metadata.finalizers"}}},
+			want: expect{Reason: canon.Addition, Paths: []string{`metadata.finalizers[="x.example/hold"]`}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			check(t, bind(s.live(tt.change), old, tt.tolerate...), git, tt.want)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,7 +22,8 @@ import (
 //
 // "always": the server fills the field with this value whenever it is absent, so that absent and
 // this value say the same. "some": the server fills in one of the values, depending on the rest of
-// the object. "any": the server chooses, for example an address. The core group is written "v1".
+// the object. "any": the server chooses, for example an address. "like": the server copies the
+// sibling of that name, or fills in one of the values behind it. The core group is written "v1".
 //
 //go:embed defaults.txt
 var defaultsText string
@@ -49,7 +51,8 @@ type fill struct {
 	named  map[string]*fill // the parts that are plain names
 	values [][]byte         // canonical
 	any    bool
-	always bool // values holds one, and absent means that one
+	always bool   // values holds one, and absent means that one
+	like   string // a sibling of the same value
 }
 
 // fills are the positions that one place of an object is at: patterns may overlap.
@@ -136,6 +139,16 @@ func (f *fills) allows(d *doc, n ref) bool {
 	return false
 }
 
+// like are the siblings that the server may have copied.
+func (f *fills) like() (names []string) {
+	for _, x := range f.at[:f.n] {
+		if x.like != "" {
+			names = append(names, x.like)
+		}
+	}
+	return names
+}
+
 // means reports whether the value at n says the same as its absence.
 func (f *fills) means(d *doc, n ref) bool {
 	for _, x := range f.at[:f.n] {
@@ -149,7 +162,7 @@ func (f *fills) means(d *doc, n ref) bool {
 // here reports whether the table speaks of the very place.
 func (f *fills) here() bool {
 	for _, x := range f.at[:f.n] {
-		if x.any || len(x.values) > 0 {
+		if x.any || len(x.values) > 0 || x.like != "" {
 			return true
 		}
 	}
@@ -257,8 +270,15 @@ func (f *fill) grow(p part) *fill {
 func (p *part) equal(o *part) bool { return fmt.Sprint(*p) == fmt.Sprint(*o) }
 
 func (f *fill) set(mark string, values []string) error {
-	if f.any || f.values != nil {
+	if f.any || f.values != nil || f.like != "" {
 		return fmt.Errorf("a second line for one path")
+	}
+	if mark == "like" && len(values) > 0 {
+		sibling, err := strconv.Unquote(values[0])
+		if err != nil || sibling == "" {
+			return fmt.Errorf("sibling %s: want a quoted name", values[0])
+		}
+		f.like, values = sibling, values[1:]
 	}
 	for _, s := range values {
 		d, err := parseJSON([]byte(s))
@@ -272,7 +292,7 @@ func (f *fill) set(mark string, values []string) error {
 		f.any = true
 	case mark == "always" && len(values) == 1:
 		f.always = true
-	case mark == "some" && len(values) > 0:
+	case mark == "some" && len(values) > 0, mark == "like" && f.like != "":
 	default:
 		return fmt.Errorf("mark %q with %d values", mark, len(values))
 	}

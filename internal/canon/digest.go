@@ -30,7 +30,7 @@ func (o *Object) digest(key Key, t *Type, s *owned) (change.Digest, path, error)
 	for _, s := range [...]string{m.Kind.Group, m.Kind.Version, m.Kind.Kind, m.Namespace, m.Name} {
 		w.buf = appendSized(w.buf, []byte(s))
 	}
-	if w.set(s, 0, t.root, shippedDefaults().of(m.Kind)); w.err != nil {
+	if w.set(unstamped(s), 0, t.root, shippedDefaults().of(m.Kind)); w.err != nil {
 		return sum, w.at, w.err
 	}
 	mac := hmac.New(sha256.New, []byte(key.secret))

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -169,7 +169,16 @@ func (p path) String() string {
 	return string(b)
 }
 
-// clone is a copy that does not share the path's own slice, which walks reuse.
-func (p path) clone() path { return append(path(nil), p...) }
+// clone is a copy that shares nothing with the path, which walks reuse.
+func (p path) clone() path {
+	out := make(path, len(p))
+	for i, e := range p {
+		out[i] = slices.Clone(e)
+	}
+	return out
+}
 
-func comparePaths(a, b string) int { return strings.Compare(a, b) }
+// under reports whether p lies below q.
+func (p path) under(q path) bool {
+	return len(p) > len(q) && slices.EqualFunc(p[:len(q)], q, func(a, b elem) bool { return bytes.Equal(a, b) })
+}

@@ -150,13 +150,9 @@ func (w *encoder) leaf(n ref, t *shape, f *fills) {
 	switch kind := w.d.kind(n); {
 	case w.native && w.blurred(t, f):
 		w.buf = append(w.buf, 'e')
-	case kind == null:
+	case kind == null, w.native && f.means(w.d, n):
 		w.buf = append(w.buf, '0')
 	case kind != object && kind != list:
-		if w.native && f.means(w.d, n) {
-			w.buf = append(w.buf, '0')
-			return
-		}
 		w.scalar(n)
 	case t.granular(w.d, n) && kind == object:
 		w.buf = append(w.buf, 'm') // was sent empty; what is in it is somebody else's

@@ -94,5 +94,6 @@ func roundTrip(manifest map[string]any, from *runtime.Scheme, gvk schema.GroupVe
 	if err != nil {
 		return nil, fmt.Errorf("a field cannot be encoded from the Go type of %s", gvk)
 	}
+	derive(gvk, out)
 	return out, nil
 }

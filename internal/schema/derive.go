@@ -1,0 +1,70 @@
+package schema
+
+import "k8s.io/apimachinery/pkg/runtime/schema"
+
+// derive fills in what the API server derives from other fields inside a list that is owned as a
+// whole. The table of canon holds constants only; these few are the rest. Anything that is not
+// shaped as expected is left alone: the API server will refuse it.
+func derive(gvk schema.GroupVersionKind, o map[string]any) {
+	switch gvk.GroupKind() {
+	case schema.GroupKind{Kind: "LimitRange"}:
+		each(child(o, "spec")["limits"], deriveLimits)
+	case schema.GroupKind{Group: "resource.k8s.io", Kind: "ResourceClaim"}:
+		deriveDevices(child(o, "spec"))
+	case schema.GroupKind{Group: "resource.k8s.io", Kind: "ResourceClaimTemplate"}:
+		deriveDevices(child(child(o, "spec"), "spec"))
+	}
+}
+
+// deriveLimits: the default limit of a container is its maximum, the default request the default
+// limit or else the minimum.
+func deriveLimits(limit map[string]any) {
+	if limit["type"] != "Container" {
+		return
+	}
+	for _, from := range [...][2]string{{"max", "default"}, {"default", "defaultRequest"}, {"min", "defaultRequest"}} {
+		source, _ := limit[from[0]].(map[string]any)
+		target, _ := limit[from[1]].(map[string]any)
+		for name, quantity := range source {
+			if target == nil {
+				target = map[string]any{}
+				limit[from[1]] = target
+			}
+			if _, ok := target[name]; !ok {
+				target[name] = quantity
+			}
+		}
+	}
+}
+
+// deriveDevices: a request that counts devices and names no number asks for one.
+func deriveDevices(spec map[string]any) {
+	count := func(request map[string]any) {
+		mode, _ := request["allocationMode"].(string)
+		if _, ok := request["count"]; !ok && (mode == "" || mode == "ExactCount") {
+			request["count"] = int64(1)
+		}
+	}
+	each(child(spec, "devices")["requests"], func(request map[string]any) {
+		if exactly := child(request, "exactly"); exactly != nil {
+			count(exactly)
+		}
+		each(request["firstAvailable"], count)
+	})
+}
+
+// child is the map at a name, or nil.
+func child(o map[string]any, name string) map[string]any {
+	m, _ := o[name].(map[string]any)
+	return m
+}
+
+// each calls f for every map in a list.
+func each(list any, f func(map[string]any)) {
+	items, _ := list.([]any)
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok {
+			f(m)
+		}
+	}
+}
