@@ -15,9 +15,31 @@ const retryAfter = 5 * time.Second
 // their order; where several refuse, the one that lets nothing through speaks first. It fails
 // closed: facts that were not gathered are facts that nobody could tell.
 func Admit(f Facts) Verdict {
+	v, _ := judge(&f, true)
+	return v
+}
+
+// Needs says which facts must still be gathered before Admit can decide: those of the next lane
+// that asks for any. It is empty once a verdict is certain, and at the latest when every stage
+// is in Gathered. What is cheap to decide (exempt, no-op, open) needs nothing.
+func Needs(f Facts) Need {
+	_, need := judge(&f, false)
+	return need
+}
+
+// Try is Needs and Admit in one pass over facts that it does not change: the verdict is that of
+// Admit where no need is left, and of no use where there is one.
+func Try(f *Facts) (Verdict, Need) { return judge(f, false) }
+
+// judge asks the tiers in turn. Where final is false it stops at the first that needs more facts.
+func judge(f *Facts, final bool) (Verdict, Need) {
 	var chosen Verdict
-	for i, q := range questions(&f) {
-		v, _ := q.judge(true)
+	for i := range max(len(f.Tiers), 1) {
+		q := newQuestion(f, i)
+		v, need := q.judge(final)
+		if need != 0 {
+			return v, need
+		}
 		if i == 0 {
 			chosen = v
 			continue
@@ -30,19 +52,7 @@ func Admit(f Facts) Verdict {
 			chosen.RetryAfter = min(chosen.RetryAfter, v.RetryAfter)
 		}
 	}
-	return chosen
-}
-
-// Needs says which facts must still be gathered before Admit can decide: those of the next lane
-// that asks for any. It is empty once a verdict is certain, and at the latest when every stage
-// is in Gathered. What is cheap to decide (exempt, no-op, open) needs nothing.
-func Needs(f Facts) Need {
-	for _, q := range questions(&f) {
-		if _, need := q.judge(false); need != 0 {
-			return need
-		}
-	}
-	return 0
+	return chosen, 0
 }
 
 // question is one request before one tier.
@@ -56,22 +66,17 @@ type question struct {
 	shut bool
 }
 
-// questions are the request before each of its tiers. Without any tier it stands before one that
-// nothing satisfies.
-func questions(f *Facts) []question {
-	if len(f.Tiers) == 0 {
-		t := tier.Strictest("")
-		return []question{newQuestion(f, &t, 0)}
+// newQuestion puts the request before the tier with a number. Without any tier it stands before
+// one that nothing satisfies.
+func newQuestion(f *Facts, i int) *question {
+	q := &question{f: f, i: i, reserved: reserved(f), shut: shut(f)}
+	if i < len(f.Tiers) {
+		q.t = &f.Tiers[i]
+		return q
 	}
-	qs := make([]question, len(f.Tiers))
-	for i := range f.Tiers {
-		qs[i] = newQuestion(f, &f.Tiers[i], i)
-	}
-	return qs
-}
-
-func newQuestion(f *Facts, t *tier.Tier, i int) question {
-	return question{f: f, t: t, i: i, reserved: reserved(f), shut: shut(f)}
+	t := tier.Strictest("")
+	q.t = &t
+	return q
 }
 
 // answer is what one lane says. The zero value passes the request on.
@@ -84,7 +89,11 @@ type answer struct {
 	misses []Finding
 	// last: no later lane but break-glass may admit.
 	last bool
-	need Need
+	// fallback: the misses are told only where no other lane has any.
+	fallback bool
+	// instead: the misses stand in place of the earlier ones with this code.
+	instead Code
+	need    Need
 }
 
 func pass() answer                              { return answer{} }
@@ -110,9 +119,10 @@ func lanes() [12]lane {
 }
 
 // judge tries the lanes. Where final is false it stops at the first lane whose facts are not
-// gathered and says which they are; where it is true such a lane admits nothing.
+// gathered and says which they are; where it is true such a lane refuses, since it might.
 func (q *question) judge(final bool) (Verdict, Need) {
 	v := q.verdict()
+	var fallback []Finding
 	closed := false
 	for _, l := range lanes() {
 		if closed && l.name != LaneBreakGlass {
@@ -123,7 +133,8 @@ func (q *question) judge(final bool) (Verdict, Need) {
 			if !final {
 				return v, a.need
 			}
-			a = miss(unmet(CodeCannotTell, Unknown, "the facts for the lane "+string(l.name)+" were not gathered"))
+			v.Findings = append(v.Findings, unmet(CodeCannotTell, Unknown, "the facts for the lane "+string(l.name)+" were not gathered"))
+			return q.refuse(v), 0
 		}
 		if a.code != "" {
 			v.Outcome, v.Lane, v.Proof, v.Warnings = Allow, l.name, a.proof, a.warnings
@@ -133,12 +144,18 @@ func (q *question) judge(final bool) (Verdict, Need) {
 			}
 			return v, 0
 		}
+		if a.fallback {
+			fallback, a.misses = a.misses, nil
+		}
+		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return a.instead != "" && f.Code == a.instead })
 		v.Findings = append(v.Findings, a.misses...)
-		v.Warnings = append(v.Warnings, a.warnings...)
 		if v.Proof == nil {
 			v.Proof = a.proof
 		}
 		closed = closed || a.last
+	}
+	if len(v.Findings) == 0 {
+		v.Findings = fallback
 	}
 	return q.refuse(v), 0
 }
@@ -151,8 +168,12 @@ func (q *question) verdict() Verdict {
 	case namespace == "":
 		namespace = q.f.Install.Namespace
 	}
+	enforcement := q.t.Enforcement
+	if evidence(q.f) {
+		enforcement = tier.Enforce // a tier that only warns does not open what other tiers rest on
+	}
 	return Verdict{
-		Lane: LaneRefuse, Tier: q.t.Name, Generation: q.t.Generation, Enforcement: q.t.Enforcement,
+		Lane: LaneRefuse, Tier: q.t.Name, Generation: q.t.Generation, Enforcement: enforcement,
 		Object: id, Operation: q.f.Request.Operation, Namespace: namespace, Commit: q.f.Origin.Commit,
 	}
 }
@@ -161,6 +182,9 @@ func (q *question) verdict() Verdict {
 func (q *question) refuse(v Verdict) Verdict {
 	if len(v.Findings) == 0 {
 		v.Findings = []Finding{unmet(CodeNotProven, Deny, "tier "+Quote(q.t.Name)+" admits what Git renders, and nothing speaks of this")}
+	}
+	if len(q.f.Tiers) == 0 || q.t.Name == "" {
+		v.Findings = append([]Finding{unmet(CodeTier, Unknown, "nobody could tell in which tier this is")}, v.Findings...)
 	}
 	if v.Proof != nil {
 		v.Commit = v.Proof.Commit

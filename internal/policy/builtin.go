@@ -2,6 +2,7 @@ package policy
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -79,11 +80,14 @@ func members(of string, keys []string) []string {
 	return paths
 }
 
-// builtins are the runtime lanes of Kubernetes itself (ruling 16): what its own controllers do to
+// builtins is the table, made once and read only.
+var builtins = sync.OnceValue(builtinTable)
+
+// builtinTable holds the runtime lanes of Kubernetes itself (ruling 16): what its own controllers do to
 // children of what was admitted, and to the bookkeeping of the cluster. A controller that only
 // writes status (resource quotas, disruption budgets, autoscalers' own status) needs no row: see
 // the table of sub-resources.
-func builtins() []remit {
+func builtinTable() []remit {
 	var all []remit
 	for _, part := range [][]remit{workloads(), networks(), storage(), housekeeping(), nodes()} {
 		all = append(all, part...)

@@ -1,5 +1,7 @@
 package policy
 
+import "sync"
+
 // Code is a stable reason code. Its meaning never changes, and a code that fell out of use is not
 // given out again. FW0xx name the lane that admitted, FW1xx speak of a commit, FW2xx of a request,
 // FW3xx of what happens at run time and of deletion, FW4xx of what could not be told.
@@ -142,16 +144,20 @@ func Codes() []Entry {
 	}
 }
 
-// Lookup is the entry of a code. A code of no entry is CodeCannotTell.
-func Lookup(c Code) Entry {
-	var unknown Entry
+// entries are the vocabulary by code, made once and read only.
+var entries = sync.OnceValue(func() map[Code]Entry {
+	m := map[Code]Entry{}
 	for _, e := range Codes() {
-		switch e.Code {
-		case c:
-			return e
-		case CodeCannotTell:
-			unknown = e
-		}
+		m[e.Code] = e
 	}
-	return unknown
+	return m
+})
+
+// Lookup is the entry of a code. For a code without one it is that of CodeCannotTell.
+func Lookup(c Code) Entry {
+	e, ok := entries()[c]
+	if !ok {
+		return entries()[CodeCannotTell]
+	}
+	return e
 }

@@ -145,16 +145,27 @@ func outcomeOf(f change.Found) Outcome {
 	return Unknown
 }
 
+// doubtful puts a detail that says what is wrong into doubt where that is not known.
+func doubtful(o Outcome, detail string) string {
+	if o != Unknown {
+		return detail
+	}
+	return "could not rule out that " + detail
+}
+
 // fill puts the commit and namespace of the case into a remedy.
 func fill(remedy, commit, namespace string) string {
+	if !strings.Contains(remedy, "{") {
+		return remedy
+	}
 	if len(commit) > 12 {
 		commit = commit[:12]
 	}
 	if commit == "" {
-		commit = "COMMIT"
+		remedy = strings.ReplaceAll(remedy, "{commit} ", "")
 	}
 	if namespace == "" {
-		namespace = "NAMESPACE"
+		remedy = strings.ReplaceAll(remedy, " -n {namespace}", "")
 	}
 	return strings.NewReplacer("{commit}", plain(commit), "{namespace}", plain(namespace)).Replace(remedy)
 }

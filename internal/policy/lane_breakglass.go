@@ -42,7 +42,7 @@ func due(r tier.BreakGlassRule) string {
 // covers holds one grant against the request.
 func (q *question) covers(g *Grant) Finding {
 	no := func(o Outcome, why string) Finding {
-		return unmet(CodeBreakGlass, o, "break-glass "+Quote(g.Name)+" "+why)
+		return unmet(CodeBreakGlass, o, doubtful(o, "break-glass "+Quote(g.Name)+" "+why))
 	}
 	if o := outcomeOf(g.Verified); o != Allow {
 		return no(o, "does not carry good signatures")

@@ -156,7 +156,7 @@ func (q *question) within(r remit, at int) Finding {
 	}
 	if r.when != deleting {
 		if o := outcomeOf(negate(q.f.Attested)); o != Allow {
-			return unmet(CodeBeyondLane, o, plain(r.Name)+" would change what Git attests")
+			return unmet(CodeBeyondLane, o, doubtful(o, plain(r.Name)+" would change what Git attests"))
 		}
 	}
 	if len(r.Fields) > 0 && op != change.Delete {
@@ -165,7 +165,7 @@ func (q *question) within(r remit, at int) Finding {
 			reach = q.f.Reach[at].Within
 		}
 		if o := outcomeOf(reach); o != Allow {
-			return unmet(CodeBeyondLane, o, plain(r.Name)+" sets only "+list(r.Fields))
+			return unmet(CodeBeyondLane, o, doubtful(o, plain(r.Name)+" sets more than "+list(r.Fields)))
 		}
 	}
 	if len(r.OwnerKinds) > 0 {
@@ -193,14 +193,14 @@ func (q *question) happens(r remit) Finding {
 	if o == Allow {
 		return Finding{Outcome: Allow}
 	}
-	return unmet(CodeOwner, o, plain(r.Name)+" acts only where "+r.Why)
+	return unmet(CodeOwner, o, doubtful(o, "it is not so for "+plain(r.Name)+" that "+r.Why))
 }
 
 // owned checks the controlling owner.
 func (q *question) owned(r remit) Finding {
 	o := q.f.Owner
 	if out := outcomeOf(o.Live); out != Allow {
-		return unmet(CodeOwner, out, "the controlling owner does not live under the UID that the object names")
+		return unmet(CodeOwner, out, doubtful(out, "the controlling owner does not live under the UID that the object names"))
 	}
 	if !slices.Contains(r.OwnerKinds, o.ID.Kind) && !slices.Contains(r.OwnerKinds, o.ID.Group+"/"+o.ID.Kind) {
 		return unmet(CodeOwner, Deny, plain(r.Name)+" acts for "+list(r.OwnerKinds)+", and the owner is "+plain(o.ID.Kind))
@@ -210,12 +210,12 @@ func (q *question) owned(r remit) Finding {
 	}
 	if q.f.Request.Operation == change.Update {
 		if out := outcomeOf(o.Kept); out != Allow {
-			return unmet(CodeOwner, out, "the owner references changed")
+			return unmet(CodeOwner, out, doubtful(out, "the owner references changed"))
 		}
 	}
 	if templated(o.ID) {
 		if out := outcomeOf(o.Template); out != Allow {
-			return unmet(CodeOwner, out, "it is not what the template of "+plain(o.ID.Kind)+" asks for")
+			return unmet(CodeOwner, out, doubtful(out, "it is not what the template of "+plain(o.ID.Kind)+" asks for"))
 		}
 	}
 	return Finding{Outcome: Allow}

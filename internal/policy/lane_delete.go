@@ -52,7 +52,7 @@ func (q *question) gone() Finding {
 	case absent != Allow:
 		return unmet(CodeCannotTell, Unknown, "some source has no proof that tier "+Quote(q.t.Name)+" admits, so nobody can tell whether Git still has it")
 	case len(told) == 0 || delivered == change.Absent:
-		return unmet(CodeNeverDelivered, Deny, "no delivered commit of "+list(sources(q.f.Binding))+" rendered it")
+		return unmet(CodeNeverDelivered, Deny, "no delivered commit of the sources ("+list(sources(q.f.Binding))+") rendered it")
 	case delivered != change.Present:
 		return unmet(CodeCannotTell, Unknown, "nobody could tell whether Git ever delivered it")
 	}

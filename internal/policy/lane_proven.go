@@ -35,7 +35,8 @@ func provenLane(q *question) answer {
 		return miss(unmet(CodeBeingProven, Pending, "commit "+short(q.f.Origin.Commit)+" was seen and is being proven"))
 	}
 	if near == nil {
-		return miss(append(q.declared(), unmet(CodeNotProven, Deny, "no proof speaks of it"+claim(q.f.Origin)))...)
+		none := unmet(CodeNotProven, Deny, "tier "+Quote(q.t.Name)+" admits what Git renders at a proven commit, and no proof speaks of this"+claim(q.f.Origin))
+		return answer{misses: append(q.declared(), none), fallback: true}
 	}
 	return answer{misses: nearest, proof: &near.Proof}
 }
@@ -60,7 +61,7 @@ func claim(o change.Origin) string {
 	if o.Commit == "" {
 		return ""
 	}
-	return " at the commit " + short(o.Commit) + " that it names"
+	return "; it names commit " + short(o.Commit)
 }
 
 // content says what keeps a candidate from being admitted, whatever was delivered before.

@@ -30,8 +30,11 @@ func rollbackLane(q *question) answer {
 			a.proof = &c.Proof
 			return a
 		}
-		if len(nearest.misses) == 0 {
+		if len(nearest.misses) == 0 && c.Marked == change.Present && !c.DeliveredAt.IsZero() {
 			nearest = answer{misses: []Finding{f}, proof: &c.Proof}
+			if f.Outcome == Pending {
+				nearest.instead = CodeFresh // a signature is all that is missing
+			}
 		}
 	}
 	return nearest

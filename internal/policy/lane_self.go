@@ -1,6 +1,9 @@
 package policy
 
-import "github.com/fairway-dev/fairway/internal/change"
+import (
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
 
 // ownGroup is the API group of Fairway's kinds.
 const ownGroup = "fairway.dev"
@@ -24,6 +27,12 @@ func reserved(f *Facts) bool {
 		return false
 	}
 	return r.Resource.Subresource == "status" || !configuration(r.Kind.Kind)
+}
+
+// evidence reports whether the request is about a record of Fairway's, whoever writes it.
+func evidence(f *Facts) bool {
+	r := &f.Request
+	return r.Resource.Group == ownGroup && (reserved(f) || !configuration(r.Kind.Kind))
 }
 
 func ours(f *Facts) bool { return listed(f.Install.ProverUsers, f.Request.User.Name) }
@@ -52,7 +61,7 @@ func selfLane(q *question) answer {
 }
 
 func (q *question) ownStatus() answer {
-	if q.f.Request.Resource.Subresource != "status" || q.f.Request.Operation != change.Update {
+	if q.f.Request.Resource.Subresource != "status" || q.f.Request.Operation != change.Update || q.t.Lane == tier.Open {
 		return pass()
 	}
 	if !q.f.Gathered.Has(NeedShape) {
@@ -69,7 +78,7 @@ func (q *question) ownProof() answer {
 		return answer{need: NeedSignature}
 	}
 	if o := outcomeOf(q.f.SelfSigned); o != Allow {
-		return last(unmet(CodeReserved, o, "the proof does not carry the prover's good signature"))
+		return last(unmet(CodeReserved, o, doubtful(o, "the proof does not carry the prover's good signature")))
 	}
 	return admit(CodeSelf, "a proof with the prover's signature")
 }

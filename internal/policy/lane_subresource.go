@@ -109,7 +109,7 @@ func (q *question) statusOnly() answer {
 		return answer{need: NeedShape}
 	}
 	if o := outcomeOf(q.f.Shape.StatusOnly); o != Allow {
-		return miss(unmet(CodeStatus, o, "the write to /status changes something beside .status"))
+		return miss(unmet(CodeStatus, o, doubtful(o, "the write to /status changes something beside .status")))
 	}
 	return admit(CodeSubresource, "nothing but .status changes")
 }
@@ -119,7 +119,7 @@ func (q *question) ownerMakesAnother() answer {
 		return answer{need: NeedOwner}
 	}
 	if o := outcomeOf(q.f.Owner.Live); o != Allow {
-		return miss(unmet(CodeOwner, o, "no living controller would make this Pod anew"))
+		return miss(unmet(CodeOwner, o, doubtful(o, "no living controller would make this Pod anew")))
 	}
 	return admit(CodeSubresource, "its controller "+plain(q.f.Owner.ID.Kind)+" lives and makes it anew")
 }
@@ -151,10 +151,10 @@ func (q *question) restart() answer {
 	}
 	p, _ := q.f.People.Get(owner)
 	if p.Robot || !q.f.People.InTeam(owner, q.f.Binding.Owners) {
-		return miss(unmet(CodeRestart, Deny, plain(owner)+" is no owner of the namespace", q.f.Binding.Owners...))
+		return miss(unmet(CodeRestart, Deny, plain(owner)+" is no owner of the namespace", teams(q.f.Binding.Owners)...))
 	}
 	if o := outcomeOf(negate(q.f.Attested)); o != Allow {
-		return miss(unmet(CodeBeyondLane, o, "Git sets the restart annotation itself"))
+		return miss(unmet(CodeBeyondLane, o, doubtful(o, "Git sets the restart annotation itself")))
 	}
 	return admit(CodeSubresource, plain(owner)+" restarted the workload").
 		warn("Fairway recorded this restart; the pod template in Git stays as it is")

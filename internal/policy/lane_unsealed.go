@@ -32,16 +32,27 @@ func unsealedLane(q *question) answer {
 		if q.f.Sealed == change.Present && q.f.ClusterBinding == change.Absent {
 			outcome = Deny
 		}
-		return miss(unmet(CodeSealed, outcome, "the latch is "+q.f.Sealed.String()+" and the cluster binding "+q.f.ClusterBinding.String()))
+		return miss(unmet(CodeSealed, outcome, told(q.f)))
 	}
 	if q.f.Sealed != change.Absent {
 		return pass()
 	}
 	if sealing(q.f) && q.f.SealingWrite != change.Present {
-		return last(unmet(CodeSealing, outcomeOf(q.f.SealingWrite), "this TierBinding would seal the install"))
+		return last(unmet(CodeSealing, outcomeOf(q.f.SealingWrite), "this TierBinding would seal the install to something else than it was told at install"))
 	}
 	return admit(CodeUnsealed, "RBAC alone guards this").
 		warn("Fairway is not sealed: RBAC alone guards " + plain(q.f.Request.Kind.Kind) + "; create the TierBinding \"cluster\" to seal the install")
+}
+
+// told says what is known of the seal.
+func told(f *Facts) string {
+	switch {
+	case f.Sealed != change.Present:
+		return "could not tell whether the install is sealed"
+	case f.ClusterBinding == change.Absent:
+		return "the install is sealed, and its cluster binding is gone"
+	}
+	return "the install is sealed, and its cluster binding could not be read"
 }
 
 // sealing reports whether the request writes the cluster binding.

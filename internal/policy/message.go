@@ -23,10 +23,12 @@ func (v Verdict) Message() string {
 	if v.Outcome == Allow {
 		return defuse(cut(v.head(), headLimit))
 	}
-	lines := []string{cut(v.head(), headLimit)}
+	head, first := v.head(), v.gravest()
+	lines := []string{cut(head, headLimit)}
+	told := lines[0] == head && len(first.Who) == 0 // the first line says all there is to its finding
 	shown := 0
 	for _, f := range v.Findings {
-		if f.Outcome == Allow {
+		if f.Outcome == Allow || told && f.Code == first.Code && f.Detail == first.Detail {
 			continue
 		}
 		if shown++; shown > findingLines {

@@ -122,22 +122,27 @@ func (r *review) fills(name string, rule tier.ApprovalRule) bool {
 // candidates are the principals who could still do something, sorted; where they are many, their
 // teams instead.
 func (r *review) candidates(could func(name string) bool) []string {
-	var names, teams []string
+	var names, of []string
 	for _, name := range r.people.Names() {
 		if _, said := r.signed[name]; !said && could(name) {
 			names = append(names, name)
-			teams = append(teams, r.people.Teams(name)...)
+			of = append(of, r.people.Teams(name)...)
 		}
 	}
 	if len(names) <= nameLimit {
 		return names
 	}
-	slices.Sort(teams)
-	teams = slices.Compact(teams)
-	for i := range teams {
-		teams[i] = "team " + teams[i]
+	slices.Sort(of)
+	return teams(slices.Compact(of))
+}
+
+// teams marks names as those of teams.
+func teams(names []string) []string {
+	marked := make([]string, len(names))
+	for i, n := range names {
+		marked[i] = "team " + n
 	}
-	return teams
+	return marked
 }
 
 // contributors are the principals who wrote what landed: those the evidence names, and, so that

@@ -40,29 +40,34 @@ func judgeApproval(c commitCase) []Finding {
 		}
 	}
 	if len(findings) == 0 {
-		return []Finding{admits(CodeApproval, "every change is approved")}
+		return []Finding{admits(CodeApproval, "every change that is covered is approved")}
 	}
 	return findings
 }
 
 // unfilled is, for each rule that applies, how many of its places nobody fills.
 func (r *review) unfilled() []int {
-	var ruleOf []int
-	for i, rule := range r.rules {
-		for range max(rule.Minimum, 1) {
-			ruleOf = append(ruleOf, i)
-		}
-	}
-	filled := match(len(ruleOf), len(r.names), func(place, person int) bool {
-		return r.fills(r.names[person], r.rules[ruleOf[place]])
-	})
 	empty := make([]int, len(r.rules))
+	ruleOf, filled := r.assign()
 	for place, person := range filled {
 		if person < 0 {
 			empty[ruleOf[place]]++
 		}
 	}
 	return empty
+}
+
+// assign puts the approvers into the places of the rules that apply. It says of each place which
+// rule it belongs to, and who of r.names fills it, or -1.
+func (r *review) assign() (ruleOf, filled []int) {
+	for i, rule := range r.rules {
+		for range max(rule.Minimum, 1) {
+			ruleOf = append(ruleOf, i)
+		}
+	}
+	return ruleOf, match(len(ruleOf), len(r.names), func(place, person int) bool {
+		return r.fills(r.names[person], r.rules[ruleOf[place]])
+	})
 }
 
 func (r *review) missing(rule tier.ApprovalRule, places int, at string) Finding {

@@ -25,25 +25,26 @@ func judgeReciprocity(c commitCase) []Finding {
 		if s.Landing == nil || s.Landing.Proven != change.Present {
 			continue // coverage refuses it
 		}
-		if r := newReview(c, s); !r.reciprocal() {
+		r := newReview(c, s)
+		if _, ok := r.reciprocal(); !ok {
 			findings = append(findings, r.missingOtherSide(at(c, s)))
 		}
 	}
 	if len(findings) == 0 {
-		return []Finding{admits(CodeReciprocity, "another team approved every change")}
+		return []Finding{admits(CodeReciprocity, "another team approved every change that is covered")}
 	}
 	return findings
 }
 
-// reciprocal reports whether somebody of the other side approved.
-func (r *review) reciprocal() bool {
+// reciprocal names the first approver of the other side.
+func (r *review) reciprocal() (string, bool) {
 	level := r.tier.ReciprocalLevel()
 	for _, name := range r.names {
 		if r.otherSide(name) && (r.signed[name] || !level.Signed()) {
-			return true
+			return name, true
 		}
 	}
-	return false
+	return "", false
 }
 
 func (r *review) missingOtherSide(at string) Finding {

@@ -35,9 +35,10 @@ func judgeSignature(c commitCase) []Finding {
 		commits = everyCommit(c)
 	}
 	var findings []Finding
+	who := teams(c.tier.Signatures.From)
 	for _, commit := range commits {
 		if why, o := unsigned(c, commit.Signature); o != Allow {
-			findings = append(findings, unmet(CodeSignature, o, "commit "+short(commit.ID)+" "+why, c.tier.Signatures.From...))
+			findings = append(findings, unmet(CodeSignature, o, "commit "+short(commit.ID)+" "+why, who...))
 		}
 	}
 	if len(findings) == 0 {

@@ -18,6 +18,9 @@ func trailerRule() rule {
 }
 
 func judgeTrailer(c commitCase) []Finding {
+	if len(c.tier.Trailers) == 0 {
+		return []Finding{admits(CodeTrailer, "the tier asks for no trailer")}
+	}
 	var findings []Finding
 	for _, s := range c.steps {
 		for _, want := range c.tier.Trailers {

@@ -77,11 +77,14 @@ func short(commit string) string {
 // nameLimit is how many names are written out.
 const nameLimit = 6
 
-// list writes names out, at most nameLimit of them.
+// list writes names out, at most nameLimit of them; "team x" stays as it is.
 func list(names []string) string {
 	parts := make([]string, len(names))
 	for i, n := range names {
-		parts[i] = plain(n)
+		team, ok := strings.CutPrefix(n, "team ")
+		if parts[i] = plain(team); ok {
+			parts[i] = "team " + parts[i]
+		}
 	}
 	return join(parts)
 }
@@ -95,7 +98,7 @@ func join(parts []string) string {
 }
 
 // immutable matches what GitOps engines take for an immutable-field error, in any letter case.
-func immutable() *regexp.Regexp { return regexp.MustCompile(`(?i)is\simmutable|immutable\sfield`) }
+var immutable = regexp.MustCompile(`(?i)is\simmutable|immutable\sfield`)
 
 // defuse joins with a hyphen the words that would be taken for an immutable-field error. Only
 // white space is replaced, so no new match can come about.
@@ -103,9 +106,8 @@ func defuse(s string) string {
 	if !mentionsImmutable(s) {
 		return s
 	}
-	re := immutable()
-	for re.MatchString(s) {
-		s = re.ReplaceAllStringFunc(s, func(m string) string {
+	for immutable.MatchString(s) {
+		s = immutable.ReplaceAllStringFunc(s, func(m string) string {
 			return strings.Map(func(r rune) rune {
 				if unicode.IsSpace(r) {
 					return '-'
