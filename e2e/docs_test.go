@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,8 +69,15 @@ func runPage(t *testing.T, binaries, script string) {
 	)
 	var out bytes.Buffer
 	shell.Stdout, shell.Stderr = &out, &out
-	shell.WaitDelay = 5 * time.Second // for what the page left running in the background
-	if err := shell.Run(); err != nil {
+	// What the page started in the background ends with it.
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
+	shell.WaitDelay = 5 * time.Second
+	err := shell.Run()
+	if shell.Process != nil {
+		_ = syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) // most pages have left nothing
+	}
+	if err != nil {
 		t.Errorf("%v; the commands:\n%s\ntheir output:\n%s", err, script, out.String())
 	}
 }
