@@ -111,7 +111,8 @@ func (r *Repo) tree(ctx context.Context, c Commit) (string, error) {
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
 		content := c.Files[path]
 		if content == "" {
-			if _, err := r.gitEnv(ctx, env, nil, "update-index", "--force-remove", "--", path); err != nil {
+			gone := strings.NewReader("0 " + strings.Repeat("0", 40) + "\t" + path + "\n")
+			if _, err := r.gitEnv(ctx, env, gone, "update-index", "--index-info"); err != nil {
 				return "", err
 			}
 			continue

@@ -150,7 +150,11 @@ func (g *Gate) attested(c *inquiry) change.Found {
 		if !ok || c.old == nil {
 			return change.CouldNotTell
 		}
-		if len(d.Attested(c.old, source.FieldManager)) > 0 {
+		fields, err := d.Attested(c.old, source.FieldManager)
+		if err != nil {
+			return change.CouldNotTell
+		}
+		if len(fields) > 0 {
 			return change.Present
 		}
 	}

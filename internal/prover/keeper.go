@@ -51,6 +51,7 @@ type Keeper struct {
 
 	mu    sync.Mutex
 	looks map[string]*look // by repository
+	ended int
 	wake  chan struct{}
 }
 
@@ -140,6 +141,13 @@ func (k *Keeper) Settled() bool {
 	return true
 }
 
+// Looks is how many looks at repositories have ended.
+func (k *Keeper) Looks() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ended
+}
+
 func (k *Keeper) poke() {
 	select {
 	case k.wake <- struct{}{}:
@@ -201,6 +209,7 @@ func (k *Keeper) look(ctx context.Context, name string) {
 	l := k.state(name)
 	l.running = false
 	l.done = l.started
+	k.ended++
 	if l.due.After(begun) { // asked for again while it ran
 		l.due = k.settings.Now().Add(lookGap)
 	} else {

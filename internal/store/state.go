@@ -10,11 +10,11 @@ import (
 // State is the world in force with the records that were verified against it. Readers get one
 // whole state; a writer puts a new one in its place.
 type State struct {
-	now atomic.Pointer[verified]
+	now atomic.Pointer[inForce]
 }
 
-// verified is one state. It is immutable.
-type verified struct {
+// inForce is one state. It is immutable.
+type inForce struct {
 	world  *tier.World
 	grants map[string][]policy.Grant // by namespace
 }
@@ -22,7 +22,7 @@ type verified struct {
 // NewState is a state in which nothing is known: every namespace is judged by the strictest tier.
 func NewState() *State {
 	s := &State{}
-	s.now.Store(&verified{world: &tier.World{Install: tier.Install{Sealed: true}}})
+	s.now.Store(&inForce{world: &tier.World{Install: tier.Install{Sealed: true}}})
 	return s
 }
 
@@ -34,5 +34,5 @@ func (s *State) Grants(namespace string) []policy.Grant { return s.now.Load().gr
 
 // Set puts a world and its grants in force.
 func (s *State) Set(w *tier.World, grants map[string][]policy.Grant) {
-	s.now.Store(&verified{world: w, grants: grants})
+	s.now.Store(&inForce{world: w, grants: grants})
 }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/fairway-dev/fairway/internal/attest"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/cli"
+	"github.com/fairway-dev/fairway/internal/gitrepo"
+	"github.com/fairway-dev/fairway/internal/signature"
+)
+
+// statementFile is the name of the envelope in each commit of an approval ref.
+const statementFile = "statement.json"
+
+// passphrase reads the passphrase of a key from the environment: a prompt would need a terminal
+// where there often is none.
+func passphrase() ([]byte, error) {
+	if p, ok := os.LookupEnv("FAIRWAY_KEY_PASSPHRASE"); ok {
+		return []byte(p), nil
+	}
+	return nil, errors.New("the key has a passphrase; give it in FAIRWAY_KEY_PASSPHRASE or use ssh-agent")
+}
+
+// approve signs an approval of a change unit, keeps it on the principal's ref and sends it.
+func approve(ctx context.Context, o cli.ApproveOptions) (cli.Approved, error) {
+	signer, err := signature.LoadSigner(o.Key, passphrase)
+	if err != nil {
+		return cli.Approved{}, err
+	}
+	repo, err := gitrepo.OpenClone(ctx, o.Dir, gitrepo.Limits{})
+	if err != nil {
+		return cli.Approved{}, err
+	}
+	defer func() { _ = repo.Close() }()
+	said := attest.Approval{Repository: o.Repository, Branch: o.Branch, Tiers: o.Tiers, Decision: change.Approve, SaidAt: time.Now()}
+	if o.Withdraw {
+		said.Decision = change.Withdraw
+	}
+	if err := unit(ctx, repo, o, &said); err != nil {
+		return cli.Approved{}, err
+	}
+	envelope, err := attest.SignApproval(said, signer)
+	if err != nil {
+		return cli.Approved{}, err
+	}
+	verb := "approve"
+	if o.Withdraw {
+		verb = "withdraw"
+	}
+	at, err := record(ctx, repo, o.As, o.Remote, fmt.Sprintf("%s %s", verb, said.Head), envelope, said.Head)
+	if err != nil {
+		return cli.Approved{}, err
+	}
+	return cli.Approved{
+		Statement: at, Head: said.Head, MergeBase: said.MergeBase, RawDiffID: said.RawDiffID,
+		Decision: string(said.Decision), Fingerprint: signer.Fingerprint(), Pushed: o.Remote != "",
+	}, nil
+}
+
+// unit fills in what is approved: the change from its merge base to its head.
+func unit(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, said *attest.Approval) error {
+	head, err := repo.Resolve(ctx, o.Revision)
+	if err != nil {
+		return fmt.Errorf("looking up %q: %w", o.Revision, err)
+	}
+	said.Head = head
+	if said.MergeBase, err = unitBase(ctx, repo, o, head); err != nil {
+		return err
+	}
+	object, err := repo.Object(ctx, head)
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", head, err)
+	}
+	said.HeadTree = object.Tree
+	said.RawDiffID, err = repo.RawDiffID(ctx, said.MergeBase, head)
+	if err != nil {
+		return fmt.Errorf("comparing %s with %s: %w", said.MergeBase, head, err)
+	}
+	return nil
+}
+
+// unitBase is the commit that a unit was forked from: what the user says, else the merge base with
+// the branch. A unit that landed is its own merge base; there the base is the one it had with the
+// branch just before it landed.
+func unitBase(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, head string) (string, error) {
+	if o.Base != "" {
+		return repo.Resolve(ctx, o.Base)
+	}
+	upstream := o.Branch
+	if o.Remote != "" {
+		upstream = "refs/remotes/" + o.Remote + "/" + o.Branch
+	}
+	tip, err := repo.Resolve(ctx, upstream)
+	if err != nil {
+		return "", fmt.Errorf("looking up branch %q (fetch it, or name the fork point with --base): %w", upstream, err)
+	}
+	base, err := repo.MergeBase(ctx, tip, head)
+	if err != nil || base != head {
+		return base, err
+	}
+	return repo.LandedFrom(ctx, tip, head)
+}
+
+// record keeps an envelope on the ref of a principal and sends it to a remote, if one is named. The
+// object that the statement speaks of travels with it.
+func record(ctx context.Context, repo *gitrepo.Repo, principal, remote, message string, envelope []byte, object string) (string, error) {
+	ref, err := attest.Ref(principal)
+	if err != nil {
+		return "", err
+	}
+	at, err := repo.Append(ctx, ref, message, map[string][]byte{statementFile: envelope}, []string{object})
+	if err != nil {
+		return "", fmt.Errorf("keeping the statement: %w", err)
+	}
+	if remote == "" {
+		return at, nil
+	}
+	if err := repo.Push(ctx, remote, ref); err != nil {
+		return "", fmt.Errorf("the statement is kept on %s here, but could not be sent: %w", ref, err)
+	}
+	return at, nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/go-logr/logr"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/cli"
+	"github.com/fairway-dev/fairway/internal/store"
+)
+
+// settle is how long a directory must be quiet before it is read again: an editor writes a file in
+// several steps.
+const settle = 50 * time.Millisecond
+
+// directory is an install without a cluster: kinds in files, proofs and marks in memory.
+type directory struct {
+	path      string
+	namespace string
+	log       logr.Logger
+	state     *store.State
+	shelf     *store.Shelf
+	schemas   *schemas
+}
+
+// newDirectory reads a directory for the first time. One that cannot be read is an error now, and
+// only told later: then what was read before stays in force.
+func newDirectory(o cli.ServeOptions, log logr.Logger) (*directory, error) {
+	d := &directory{
+		path: o.Dir, namespace: o.Namespace, log: log, state: store.NewState(), schemas: newSchemas(),
+		shelf: &store.Shelf{Index: store.NewIndex(), Marks: store.NewMarks(), Told: told(log)},
+	}
+	return d, d.load()
+}
+
+func (d *directory) load() error {
+	kinds, err := store.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	if err := d.schemas.define(kinds.CRDs); err != nil {
+		return err
+	}
+	settings := store.Settings{Namespace: d.namespace, Schema: d.schemas.digest()}
+	for _, b := range kinds.Bindings {
+		// A directory has no latch of its own: it is sealed exactly if it holds the cluster binding.
+		settings.Sealed = settings.Sealed || b.Namespace == d.namespace && b.Name == "cluster"
+	}
+	world := store.Compile(kinds, settings, d.state.World())
+	for _, p := range world.Problems {
+		d.log.Info("this is not in force", "problem", p)
+	}
+	d.state.Set(world, grants(kinds.BreakGlasses, world, time.Now(), d.log))
+	return nil
+}
+
+// watch reads the directory again when it changes, and tells.
+func (d *directory) watch(changed func()) func(context.Context) error {
+	return func(ctx context.Context) error {
+		watcher, err := fsnotify.NewWatcher()
+		if err != nil {
+			return fmt.Errorf("watching %q: %w", d.path, err)
+		}
+		defer func() { _ = watcher.Close() }()
+		if err := addAll(watcher, d.path); err != nil {
+			return err
+		}
+		if err := d.load(); err != nil { // what changed before the watch began
+			d.log.Error(err, "the directory cannot be read; what was read before stays in force")
+		}
+		quiet := time.NewTimer(settle)
+		for {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case err := <-watcher.Errors:
+				d.log.Error(err, "watching the directory")
+				quiet.Reset(settle)
+			case <-watcher.Events:
+				quiet.Reset(settle)
+			case <-quiet.C:
+				if err := errors.Join(addAll(watcher, d.path), d.load()); err != nil {
+					d.log.Error(err, "the directory cannot be read; what was read before stays in force")
+					continue
+				}
+				changed()
+			}
+		}
+	}
+}
+
+// addAll watches a directory and those below it; one that is watched already stays so.
+func addAll(w *fsnotify.Watcher, dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if err := w.Add(path); err != nil {
+			return fmt.Errorf("watching %q: %w", path, err)
+		}
+		return nil
+	})
+}
+
+// told logs what a look at a source found.
+func told(log logr.Logger) func(change.SourceKey, []change.Proof, error) {
+	return func(key change.SourceKey, proofs []change.Proof, problem error) {
+		if problem != nil {
+			log.Info("source cannot be proven now", "namespace", key.Namespace, "repository", key.Repository, "problem", problem.Error())
+		}
+		for _, p := range proofs {
+			for _, j := range p.Judgements {
+				log.Info("commit judged", "namespace", key.Namespace, "source", p.Source, "commit", p.Commit, "tier", j.Tier,
+					"admissible", j.Admissible.String(), "missing", strings.Join(j.Missing, "; "))
+			}
+		}
+	}
+}
+
+// noCluster is a Live that nobody asks anything of: without a cluster no live object can be told.
+type noCluster struct{}
+
+// Object could not be told.
+func (noCluster) Object(context.Context, change.Kind, string, string) ([]byte, change.Found) {
+	return nil, change.CouldNotTell
+}
+
+// neverSigned says of every object that it is no signed record: without a cluster nobody writes one.
+func neverSigned([]byte) change.Found { return change.Absent }

@@ -1,0 +1,356 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fairway-dev/fairway/internal/attest"
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/gitrepo"
+	"github.com/fairway-dev/fairway/internal/prover"
+	"github.com/fairway-dev/fairway/internal/render"
+	"github.com/fairway-dev/fairway/internal/signature"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// mirrors opens repositories for the prover: one mirror each, kept between looks.
+type mirrors struct {
+	dir      string // of all mirrors
+	key      canon.Key
+	renderer *render.Renderer
+	schema   func() canon.Schema
+	// credentials are those of a repository, from wherever the install keeps them.
+	credentials func(ctx context.Context, repository string) (gitrepo.Credentials, error)
+	now         func() time.Time
+	// alarm is told what a person should look at: a ref that was rewound, a statement that is not
+	// believed.
+	alarm func(repository, what string)
+
+	mu   sync.Mutex
+	open map[string]*mirrored
+}
+
+// mirrored is one repository with what was read from its approval refs so far. The statements are
+// kept although a ref may be rewound: what was said stays said (ruling 22).
+type mirrored struct {
+	digest    string // of the Repository it was opened for
+	mirror    *gitrepo.Mirror
+	sightings *gitrepo.Sightings
+	records   map[string][]attest.Record // by ref
+	last      map[string]string          // newest commit read of each ref
+	approvals []attest.Verified
+	rollbacks []attest.Signed[attest.Rollback]
+}
+
+// Open fetches a repository and gives the rooms that prove its sources.
+func (m *mirrors) Open(ctx context.Context, r tier.Repository, world *tier.World) (prover.Rooms, error) {
+	at, err := m.of(ctx, r)
+	if err != nil {
+		return prover.Rooms{}, err
+	}
+	moved, err := at.mirror.Fetch(ctx)
+	if err != nil {
+		return prover.Rooms{}, err
+	}
+	if err := m.see(ctx, r.Name, at, moved); err != nil {
+		return prover.Rooms{}, err
+	}
+	keyring, _ := signature.NewKeyring(world.People)
+	if err := m.readStatements(ctx, r.Name, at, keyring); err != nil {
+		return prover.Rooms{}, err
+	}
+	return prover.Rooms{
+		History:    history{at.mirror.Repo},
+		Commits:    &commits{repo: at.mirror.Repo, keyring: keyring, sightings: at.sightings, now: m.now(), read: map[string]change.Commit{}},
+		Statements: statements{approvals: attest.Fold(at.approvals)},
+		Renderer:   sources{repo: at.mirror.Repo, mirrors: m, own: world.Install.Namespace, clusterTier: world.Cluster},
+	}, nil
+}
+
+// of is the mirror of a repository, opened again where its spec changed.
+func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if have, ok := m.open[r.Name]; ok && have.digest == r.Digest {
+		return have, nil
+	} else if ok {
+		_ = errors.Join(have.mirror.Close(), have.sightings.Close()) // its successor opens the same folder
+		delete(m.open, r.Name)
+	}
+	credentials, err := m.credentials(ctx, r.Name)
+	if err != nil {
+		return nil, fmt.Errorf("reading credentials: %w", err)
+	}
+	sum := sha256.Sum256([]byte(r.URL)) // another URL is another mirror
+	dir := filepath.Join(m.dir, r.Name+"-"+hex.EncodeToString(sum[:6]))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the mirror's folder: %w", err)
+	}
+	mirror, err := gitrepo.Open(filepath.Join(dir, "git"), r.URL, gitrepo.Options{Branches: r.Branches, Credentials: credentials})
+	if err != nil {
+		return nil, err
+	}
+	sightings, err := gitrepo.OpenSightings(filepath.Join(dir, "sightings"))
+	if err != nil {
+		return nil, errors.Join(err, mirror.Close())
+	}
+	have := &mirrored{
+		digest: r.Digest, mirror: mirror, sightings: sightings, records: map[string][]attest.Record{}, last: map[string]string{},
+	}
+	m.open[r.Name] = have
+	return have, nil
+}
+
+// see remembers when the commits that a fetch brought were first seen. Those of a first fetch are
+// seen when they are first looked at.
+func (m *mirrors) see(ctx context.Context, name string, at *mirrored, moved []gitrepo.Moved) error {
+	for _, ref := range moved {
+		if ref.Rewound {
+			m.alarm(name, fmt.Sprintf("%s was rewound from %s to %s", ref.Ref, ref.Before, ref.After))
+			continue
+		}
+		if ref.Before == "" || ref.After == "" {
+			continue
+		}
+		ids, err := at.mirror.Unit(ctx, ref.Before, ref.After)
+		if err != nil {
+			return fmt.Errorf("listing what is new on %s: %w", ref.Ref, err)
+		}
+		for _, id := range ids {
+			if _, err := at.sightings.First(id, m.now()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readStatements reads what is new on the approval refs and verifies all statements against the
+// people in force. A statement that is not believed is told and counts for nothing.
+func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored, v attest.Verifier) error {
+	refs, err := at.mirror.Refs(ctx, attest.RefPrefix)
+	if err != nil {
+		return fmt.Errorf("listing approvals: %w", err)
+	}
+	for _, ref := range refs {
+		if err := m.readRef(ctx, name, at, ref); err != nil {
+			return err
+		}
+	}
+	var approvals []attest.Verified
+	var rollbacks []attest.Signed[attest.Rollback]
+	for _, records := range at.records {
+		for _, r := range records {
+			approval, no := attest.FromRef(r, v)
+			if no == nil {
+				approvals = append(approvals, approval)
+				continue
+			}
+			rollback, notRollback := attest.RollbackFromRef(r, v)
+			if notRollback == nil {
+				rollbacks = append(rollbacks, rollback)
+				continue
+			}
+			m.alarm(name, fmt.Sprintf("a statement on %s is not believed: %s", r.Ref, no))
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at.approvals, at.rollbacks = approvals, rollbacks // the gate reads the roll-backs meanwhile
+	return nil
+}
+
+// readRef reads what is new on one ref. What is wrong with a ref concerns the statements on it and
+// nobody else's: it is told, and the others go on.
+func (m *mirrors) readRef(ctx context.Context, name string, at *mirrored, ref gitrepo.Ref) error {
+	for at.last[ref.Name] != ref.ID {
+		log, err := at.mirror.ReadRefLog(ctx, ref.Name, at.last[ref.Name])
+		if errors.Is(err, gitrepo.ErrRewound) {
+			m.alarm(name, ref.Name+" was rewound; what it said before is kept")
+			log, err = at.mirror.ReadRefLog(ctx, ref.Name, "")
+		}
+		if errors.Is(err, gitrepo.ErrMalformed) {
+			m.alarm(name, fmt.Sprintf("%s holds no log of statements: %v", ref.Name, err))
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", ref.Name, err)
+		}
+		if len(log) == 0 {
+			return nil
+		}
+		if err := m.keep(at, ref.Name, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep adds statements to those of a ref.
+func (m *mirrors) keep(at *mirrored, ref string, log []gitrepo.LogEntry) error {
+	for _, entry := range log {
+		seen, err := at.sightings.First(entry.Commit, m.now())
+		if err != nil {
+			return err
+		}
+		for _, envelope := range entry.Files {
+			at.records[ref] = append(at.records[ref], attest.Record{
+				Ref: ref, Sequence: len(at.records[ref]), Commit: entry.Commit, SeenAt: seen, Envelope: envelope,
+			})
+		}
+		at.last[ref] = entry.Commit
+	}
+	return nil
+}
+
+// rollbacks names the principals who signed for a roll-back of a namespace to a commit.
+func (m *mirrors) rollbacks(key change.SourceKey, namespaceUID, url, commit, proof string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.open[key.Repository]
+	if !ok {
+		return nil
+	}
+	return attest.RollbackApprovers(at.rollbacks, attest.Return{
+		Namespace: key.Namespace, NamespaceUID: namespaceUID, Commit: commit, Proof: proof,
+		Source: attest.Source{Repository: url, Branch: key.Branch, Path: key.Path},
+	}, m.now())
+}
+
+// history is a repository's, in the prover's words.
+type history struct{ repo *gitrepo.Repo }
+
+func (h history) Tip(ctx context.Context, branch string) (string, error) {
+	return h.repo.Tip(ctx, branch)
+}
+
+func (h history) Place(ctx context.Context, branch, commit string) (int64, bool, error) {
+	return h.repo.Place(ctx, branch, commit)
+}
+
+func (h history) Cover(ctx context.Context, base, head string, closure change.Closure, units []change.Unit) ([]change.Step, error) {
+	steps, err := h.repo.Cover(ctx, gitrepo.CoverRequest{Base: base, Head: head, Closure: closure, Units: units})
+	if errors.Is(err, gitrepo.ErrNotOnChain) || errors.Is(err, gitrepo.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", prover.ErrRewritten, err)
+	}
+	return steps, err
+}
+
+// commits reads commits and has their signatures verified, each once.
+type commits struct {
+	repo      *gitrepo.Repo
+	keyring   *signature.Keyring
+	sightings *gitrepo.Sightings
+	now       time.Time
+	read      map[string]change.Commit
+}
+
+func (c *commits) Verified(ctx context.Context, id string) (change.Commit, error) {
+	if have, ok := c.read[id]; ok {
+		return have, nil
+	}
+	object, err := c.repo.Object(ctx, id)
+	var malformed *gitrepo.MalformedError
+	if errors.As(err, &malformed) {
+		// A commit that can be read in two ways is evidence against itself, not a failure to read.
+		return change.Commit{ID: id, Signature: change.Signature{State: change.Malformed, Detail: malformed.Reason}}, nil
+	}
+	if err != nil {
+		return change.Commit{}, err
+	}
+	seen, err := c.sightings.First(id, c.now)
+	if err != nil {
+		return change.Commit{}, err
+	}
+	commit := object.Commit
+	commit.Signature = c.keyring.VerifyCommit(object.Payload, object.Signature, commit.Committer.When, seen)
+	c.read[id] = commit
+	return commit, nil
+}
+
+// statements are the standing approvals of a repository.
+type statements struct{ approvals []change.Approval }
+
+func (s statements) Approvals(context.Context) ([]change.Approval, error) { return s.approvals, nil }
+
+// sources renders the sources of a repository and digests what they make.
+type sources struct {
+	repo        *gitrepo.Repo
+	mirrors     *mirrors
+	own         string        // Fairway's namespace
+	clusterTier *tier.Binding // the cluster binding, or nil
+}
+
+// Render makes the digested objects of a source: for a namespace's binding what is in it and the
+// Namespace itself, for the cluster binding the cluster scope and Fairway's kinds anywhere.
+func (s sources) Render(ctx context.Context, commit string, source tier.Source, namespace string) (prover.Rendered, error) {
+	tree, err := s.repo.Tree(ctx, commit)
+	if err != nil {
+		return prover.Rendered{}, err
+	}
+	result, refusal, err := s.mirrors.renderer.Render(ctx, treeFS{tree}, render.Source{Kind: source.Render, Path: source.Path, Namespace: namespace})
+	out := prover.Rendered{Closure: result.Closure}
+	var unreadable *gitrepo.UnreadableError
+	var limit *gitrepo.LimitError
+	switch {
+	case errors.As(err, &unreadable):
+		out.Refusal = unreadable.Error()
+		return out, nil
+	case errors.As(err, &limit):
+		out.Refusal = limit.Error()
+		return out, nil
+	case err != nil:
+		return prover.Rendered{}, err
+	}
+	if refusal != nil {
+		out.Refusal = refusal.Error()
+		return out, nil
+	}
+	out.Objects, out.Refusal = s.digest(result, source, namespace)
+	return out, nil
+}
+
+func (s sources) digest(result render.Result, source tier.Source, namespace string) (objects []change.ProvenObject, refusal string) {
+	schema := s.mirrors.schema()
+	for _, o := range result.Objects {
+		mine, refusal := s.belongs(o, source, namespace)
+		if refusal != "" {
+			return nil, refusal
+		}
+		if !mine {
+			continue
+		}
+		d, err := canon.DigestManifest(o.Content, schema, s.mirrors.key)
+		if err != nil {
+			return nil, fmt.Sprintf("%s cannot be bound: %v", o.ID, err)
+		}
+		objects = append(objects, change.ProvenObject{ID: o.ID, Version: o.Version, Digest: d})
+	}
+	return objects, ""
+}
+
+// belongs reports whether a binding's source may bring an object. The same rule holds in the gate.
+func (s sources) belongs(o render.Object, source tier.Source, namespace string) (mine bool, refusal string) {
+	if o.Place == render.PlaceUnknown {
+		return false, fmt.Sprintf("nobody knows whether a %s lives in a namespace; its CustomResourceDefinition is not known", o.ID.Kind)
+	}
+	cluster := s.clusterTier != nil && namespace == s.own && slices.ContainsFunc(s.clusterTier.Sources, func(c tier.Source) bool {
+		return c.Repository == source.Repository && c.Branch == source.Branch && c.Path == source.Path
+	})
+	switch {
+	case cluster:
+		return o.Place == render.ClusterWide || o.ID.Group == "fairway.dev", ""
+	case o.Place == render.ClusterWide:
+		return o.ID.Group == "" && o.ID.Kind == "Namespace" && o.ID.Name == namespace, ""
+	}
+	return o.Place == render.Here, ""
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/cli"
+	"github.com/fairway-dev/fairway/internal/gate"
+	"github.com/fairway-dev/fairway/internal/gitrepo"
+	"github.com/fairway-dev/fairway/internal/prover"
+	"github.com/fairway-dev/fairway/internal/render"
+	"github.com/fairway-dev/fairway/internal/store"
+	"github.com/fairway-dev/fairway/internal/webhook"
+)
+
+// proveTimeout bounds one look at one repository.
+const proveTimeout = 5 * time.Minute
+
+// errNotReady is why reviews are put off: nothing was looked at yet.
+var errNotReady = errors.New("the repositories have not been looked at yet")
+
+// serve runs gate and prover until the context ends.
+func serve(ctx context.Context, o cli.ServeOptions) error {
+	level := slog.LevelWarn
+	if o.Verbose {
+		level = slog.LevelInfo
+	}
+	log := logr.FromSlogHandler(slog.NewJSONHandler(o.Log, &slog.HandlerOptions{Level: level}))
+	ctrllog.SetLogger(log)
+	if o.Dir == "" {
+		return serveCluster(ctx, o, log)
+	}
+	return serveDir(ctx, o, log)
+}
+
+// serveDir serves from YAML files, with everything else in memory.
+func serveDir(ctx context.Context, o cli.ServeOptions, log logr.Logger) error {
+	key, err := digestKey(o.StateDir)
+	if err != nil {
+		return err
+	}
+	d, err := newDirectory(o, log)
+	if err != nil {
+		return err
+	}
+	m := &mirrors{
+		dir: filepath.Join(o.StateDir, "mirrors"), key: key, renderer: render.New(render.DefaultLimits(), d.schemas),
+		schema: func() canon.Schema { return d.schemas.current() }, now: time.Now, open: map[string]*mirrored{},
+		credentials: func(context.Context, string) (gitrepo.Credentials, error) { return gitrepo.Credentials{}, nil },
+		alarm:       func(repository, what string) { log.Info("look at this", "repository", repository, "what", what) },
+	}
+	keeper := prover.NewKeeper(d.state.World, m, d.shelf, prover.Settings{
+		Interval: o.Interval, Timeout: proveTimeout, Now: time.Now,
+		Report: func(repository string, err error) {
+			log.Error(err, "repository could not be proven", "repository", repository)
+		},
+	})
+	judge := gate.New(gate.Rooms{
+		World: d.state.World, Types: func() canon.Types { return d.schemas.current() }, Proofs: d.shelf.Index, Marks: d.shelf.Marks,
+		Live: noCluster{}, Records: records{state: d.state, mirrors: m, selfSigned: neverSigned}, Making: keeper, Origins: origins{},
+		Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
+	})
+	return run(ctx, o, log, judge, keeper, d.watch(keeper.Changed))
+}
+
+// run serves reviews with a judge while the keeper and the others work. The first to fail ends all.
+func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, judge webhook.Judge, keeper *prover.Keeper, others ...func(context.Context) error) error {
+	certs, err := certificates(o)
+	if err != nil {
+		return err
+	}
+	var settled atomic.Bool
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "fairway_repository_looks_total", Help: "Looks at repositories that have ended, whether or not they could be read.",
+	}, func() float64 { return float64(keeper.Looks()) }))
+	server := webhook.New(judge, webhook.Options{
+		GetCertificate: certs.GetCertificate, Log: log, Registry: registry, Limits: webhook.Limits{Grace: grace(o)},
+		Ready: func() error {
+			if settled.Load() || keeper.Settled() {
+				settled.Store(true)
+				return nil
+			}
+			return errNotReady
+		},
+	})
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	_, _ = fmt.Fprintln(o.Log, "fairway: listening on https://"+listener.Addr().String()) // nothing is lost if nobody reads it
+	group, ctx := errgroup.WithContext(ctx)
+	for _, work := range append(others, keeper.Run, certs.Start) {
+		group.Go(func() error { return untilDone(ctx, work) })
+	}
+	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		return server.Shutdown(stop)
+	})
+	return group.Wait()
+}
+
+// untilDone runs work; that it ended because it was told to is no error.
+func untilDone(ctx context.Context, work func(context.Context) error) error {
+	if err := work(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// grace is how long the front goes on serving after it was told to stop. Nobody has to learn of it
+// where no cluster routes to it.
+func grace(o cli.ServeOptions) time.Duration {
+	if o.Dir != "" {
+		return time.Millisecond
+	}
+	return 0 // the front's default
+}
+
+func certificates(o cli.ServeOptions) (*certwatcher.CertWatcher, error) {
+	crt, key := filepath.Join(o.TLSDir, "tls.crt"), filepath.Join(o.TLSDir, "tls.key")
+	if _, err := os.Stat(crt); errors.Is(err, os.ErrNotExist) && o.SelfSigned {
+		if err := selfSign(o.TLSDir, o.TLSNames, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	certs, err := certwatcher.New(crt, key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the serving certificate: %w", err)
+	}
+	return certs, nil
+}

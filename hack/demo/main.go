@@ -1,0 +1,49 @@
+// Command demo tells Fairway's story on this machine: a real repository with signed commits and
+// approvals, the real fairway binary serving from a directory, and real AdmissionReviews over
+// HTTPS. It prints a line a step and fails if a step is not as told.
+//
+// It needs Go and git, listens on 127.0.0.1 only, and removes what it made when it ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	if err := tell(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
+		os.Exit(1) //nolint:gocritic // nothing is left to be undone
+	}
+}
+
+// tell sets the stage and plays every step.
+func tell(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "fairway-demo-")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s, err := newStage(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	for _, act := range []func(context.Context) error{s.sandbox, s.review, s.hidden, s.hands, s.back, s.emergency} {
+		if err := act(ctx); err != nil {
+			return err
+		}
+	}
+	s.say("")
+	s.say("Every step came out as told: %d admitted, %d refused.", s.admitted, s.refused)
+	return nil
+}
