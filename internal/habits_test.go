@@ -344,13 +344,25 @@ func oversized(s *source) []string {
 		switch {
 		case line(f.End())-line(f.Pos()) >= maxFunctionLines:
 			found = append(found, s.at(f, f.Name.Name+" is too long: name its parts"))
-		case f.Type.Params.NumFields() > maxParameters:
+		case parameters(f.Type) > maxParameters:
 			found = append(found, s.at(f, f.Name.Name+" has too many parameters: they are a type without a name"))
 		case depth(f.Body) > maxNesting:
 			found = append(found, s.at(f, f.Name.Name+" nests too deep: return early or name the inner part"))
 		}
 	}
 	return found
+}
+
+// parameters counts a function's parameters; a context is none, it comes along everywhere.
+func parameters(f *ast.FuncType) int {
+	n := f.Params.NumFields()
+	if n > 0 {
+		first, ok := f.Params.List[0].Type.(*ast.SelectorExpr)
+		if ok && first.Sel.Name == "Context" {
+			n--
+		}
+	}
+	return n
 }
 
 // depth counts how deep control flow nests below a node. An else-if is as deep as its if, and the cases
