@@ -98,6 +98,17 @@ func content() []situation {
 				j.Admissible, j.Missing = change.Absent, []string{"[FW105] not signed by a known person: commit 3f2c1ab is not signed"}
 			})
 		}},
+		{"refused, nobody says why", func(t tier.Tier) Facts {
+			return proven(t, func(c *Candidate) { c.Proof.Judgements[0].Admissible = change.Absent })
+		}},
+		{"the tier could not tell", func(t tier.Tier) Facts {
+			return proven(t, func(c *Candidate) { c.Proof.Judgements[0].Admissible = change.CouldNotTell })
+		}},
+		{"origin required and declared", func(t tier.Tier) Facts { return declaring(t, change.Origin{Engine: "Flux"}) }},
+		{"origin required and not declared", func(t tier.Tier) Facts { return declaring(t, change.Origin{}) }},
+		{"origin required and contradicting", func(t tier.Tier) Facts {
+			return declaring(t, change.Origin{Engine: "Flux", Conflicts: []string{"Flux says a, Argo CD says b"}})
+		}},
 		{"ruling 4: judged under another policy", func(t tier.Tier) Facts {
 			return proven(t, func(c *Candidate) { c.Standings[0].Digests = []string{"later"} })
 		}},
@@ -133,6 +144,13 @@ func content() []situation {
 		{"restarted, and Git sets the annotation", func(t tier.Tier) Facts { return restarted(t, "alice", change.Present) }},
 		{"restarted by a robot of the owners", func(t tier.Tier) Facts { return restarted(t, "robby", change.Absent) }},
 	}
+}
+
+func declaring(t tier.Tier, o change.Origin) Facts {
+	if t.Lane != tier.Open {
+		t.Declared = tier.DeclaredRequired
+	}
+	return with(proven(t), func(f *Facts) { f.Origin = o })
 }
 
 func restarted(t tier.Tier, user string, attested change.Found) Facts {

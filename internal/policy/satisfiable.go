@@ -160,7 +160,7 @@ func (s *solver) singlePoints() []string {
 		suspects = slices.DeleteFunc(suspects, func(p string) bool { return p != a && !slices.Contains(on, p) })
 	}
 	slices.Sort(suspects)
-	return slices.DeleteFunc(slices.Compact(suspects), func(p string) bool { return s.dispensable(p) })
+	return slices.DeleteFunc(slices.Compact(suspects), func(p string) bool { return p == stranger || s.dispensable(p) })
 }
 
 // dispensable reports whether somebody else can get a change in without a person.

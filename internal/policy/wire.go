@@ -66,7 +66,7 @@ func (v Verdict) Status() Status {
 	}
 	for _, f := range v.Findings {
 		if f.Outcome != Allow && len(s.Causes) < causeCount {
-			s.Causes = append(s.Causes, Cause{Type: string(f.Code), Message: defuse(cut(f.Reason+": "+f.Detail, lineLimit))})
+			s.Causes = append(s.Causes, Cause{Type: string(Lookup(f.Code).Code), Message: defuse(cut(f.Reason+": "+f.Detail, lineLimit))})
 		}
 	}
 	return s
@@ -97,8 +97,8 @@ func (v Verdict) annotations() map[string]string {
 func (v Verdict) codes() []string {
 	var codes []string
 	for _, f := range v.Findings {
-		if !slices.Contains(codes, string(f.Code)) {
-			codes = append(codes, string(f.Code))
+		if c := string(Lookup(f.Code).Code); !slices.Contains(codes, c) {
+			codes = append(codes, c)
 		}
 	}
 	return codes
