@@ -14,7 +14,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	rooms := cli.Rooms{
-		Serve: serve, Approve: approve, Rollback: rollback, BreakGlassRequest: breakGlassRequest, BreakGlassApprove: breakGlassApprove,
+		Serve: serve, Inspect: inspect, Lint: lint, Stamp: stamp, Approve: approve, Rollback: rollback, BreakGlassRequest: breakGlassRequest, BreakGlassApprove: breakGlassApprove,
 	}
 	code := cli.Run(ctx, rooms, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

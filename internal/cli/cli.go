@@ -27,6 +27,10 @@ const (
 type Rooms struct {
 	Serve   func(ctx context.Context, o ServeOptions) error
 	Approve func(ctx context.Context, o ApproveOptions) (Approved, error)
+	// Inspect judges a revision for each source of a namespace that delivers it.
+	Inspect func(ctx context.Context, o InspectOptions) ([]Inspection, error)
+	Lint    func(ctx context.Context, o LintOptions) ([]Problem, error)
+	Stamp   func(ctx context.Context, o StampOptions) ([]byte, error)
 	// Rollback signs a way back and returns the commit that keeps the statement.
 	Rollback func(ctx context.Context, o RollbackOptions) (string, error)
 	// BreakGlassRequest and BreakGlassApprove return the BreakGlass object as YAML.
@@ -97,7 +101,11 @@ func New(rooms Rooms) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(serveCommand(rooms), approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms), versionCommand())
+	root.AddCommand(
+		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), stampCommand(rooms),
+		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),
+		serveCommand(rooms), versionCommand(),
+	)
 	return root
 }
 

@@ -74,6 +74,9 @@ func (r *run) judge(ctx context.Context, commit, base string) (Result, error) {
 	if err := r.cover(ctx, &ev, rendered.Closure); err != nil {
 		return Result{}, err
 	}
+	if r.work.Ahead != nil {
+		foresee(&ev)
+	}
 	result := Result{Proof: r.proof(ev, rendered, height), Evidence: ev}
 	for i, t := range r.work.Tiers {
 		verdict := policy.Evaluate(t, r.work.Binding, r.work.People, seenBy(t, ev))
@@ -83,6 +86,23 @@ func (r *run) judge(ctx context.Context, commit, base string) (Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// foresee makes the evidence for a merge that was not made yet that of the merge that will be: it is
+// on the branch, and the commit of its landing is somebody's to make and sign. What stands in its
+// place is the head of what lands.
+func foresee(ev *change.Evidence) {
+	ev.OnBranch = change.Present
+	for i := range ev.Steps {
+		s := &ev.Steps[i]
+		if s.Landing == nil || len(s.Commits) != 1 || s.Commits[0].ID != ev.Commit.ID {
+			continue
+		}
+		s.Commits = nil
+		if n := len(s.Landing.Commits); n > 0 {
+			ev.Commit = s.Landing.Commits[n-1]
+		}
+	}
 }
 
 // seenBy is the evidence as one tier may use it: a branch that the tier does not name is no
@@ -145,9 +165,12 @@ func (r *run) cover(ctx context.Context, ev *change.Evidence, after change.Closu
 	return nil
 }
 
-// units are the change units that somebody approved.
+// units are the change units that somebody approved, and the one that is to land.
 func (r *run) units() []change.Unit {
 	var units []change.Unit
+	if r.work.Ahead != nil {
+		units = append(units, *r.work.Ahead)
+	}
 	for _, a := range r.approvals {
 		u := change.Unit{MergeBase: a.MergeBase, Head: a.Head, RawDiffID: a.RawDiffID}
 		if !slices.Contains(units, u) {

@@ -84,6 +84,9 @@ type Work struct {
 	Delivered []change.Delivered
 	// Only limits the work to one commit (check); empty: everything up to the tip.
 	Only string
+	// Ahead is a change unit that has not landed, if Only is the merge that landing it now would
+	// make: that merge counts as on the branch, and nobody is asked to have signed it.
+	Ahead *change.Unit
 }
 
 // Key is the mark under which the source's deliveries are kept.
