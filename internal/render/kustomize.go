@@ -79,6 +79,7 @@ func run(files *kustomizeFS, dir string) (text []byte, err error) {
 		}
 	}()
 	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified // objects are sorted later
 	options.LoadRestrictions = types.LoadRestrictionsNone
 	options.PluginConfig = types.DisabledPluginConfig()
 	built, err := krusty.MakeKustomizer(options).Run(files, path.Join("/", dir))

@@ -44,6 +44,7 @@ func builtin(group, kind string) (namespaced, known bool) {
 		"discovery.k8s.io/EndpointSlice",
 		"events.k8s.io/Event",
 		"extensions/DaemonSet", "extensions/Deployment", "extensions/Ingress", "extensions/NetworkPolicy", "extensions/ReplicaSet",
+		"lifecycle.k8s.io/EvictionRequest",
 		"networking.k8s.io/Ingress", "networking.k8s.io/NetworkPolicy",
 		"policy/PodDisruptionBudget",
 		"rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/RoleBinding",
