@@ -158,7 +158,10 @@ func headUID(head []byte) string {
 	if err != nil || token.Kind() != '"' {
 		return ""
 	}
-	return token.String()
+	if uid := token.String(); len(uid) <= longestUID {
+		return uid
+	}
+	return ""
 }
 
 // enter moves a decoder into an object and up to the value of its first member of that name.

@@ -62,6 +62,7 @@ type Limits struct {
 	Idle          time.Duration // of a kept connection: 90 s
 	Margin        time.Duration // between our deadline and the API server's: 500 ms
 	Grace         time.Duration // of serving on after Shutdown began: 10 s
+	Linger        time.Duration // of waiting for reviews in flight after that: 5 s
 }
 
 // withDefaults fills the zero fields.
@@ -79,6 +80,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Idle, 90*time.Second)
 	setDefault(&l.Margin, 500*time.Millisecond)
 	setDefault(&l.Grace, 10*time.Second)
+	setDefault(&l.Linger, 5*time.Second)
 	return l
 }
 

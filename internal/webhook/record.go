@@ -23,7 +23,7 @@ func (s *Server) record(x *exchange, req *change.Request, v *policy.Verdict, cau
 	}
 	fields := []any{
 		"uid", cut(req.UID, longestLogged),
-		"operation", string(req.Operation),
+		"operation", cut(string(req.Operation), longestLogged),
 		"resource", cut(req.Resource.String(), longestLogged),
 		"namespace", cut(req.Namespace, longestLogged),
 		"name", cut(req.ID.Name, longestLogged),

@@ -30,6 +30,15 @@ const (
 	badObject    malformed = "the object of the operation is missing"
 	badKind      malformed = "the object's kind is not the request's"
 	badName      malformed = "the object's name or namespace is not the request's"
+	badLength    malformed = "a field is longer than any API server sends"
+)
+
+// Bounds of what is copied out of a review; what stays raw costs nothing. A few bytes of JSON make
+// a string of many, so a list without bound would cost a multiple of the body.
+const (
+	longestUID  = 256    // bytes; API servers send 36
+	mostStrings = 10_000 // groups of a user, or values of one extra field
+	mostExtra   = 1_000  // extra fields of a user
 )
 
 // review is what was read of one AdmissionReview.
@@ -116,7 +125,7 @@ func (p *parser) request() error {
 	return p.members(func(name []byte) error {
 		switch string(name) {
 		case "uid":
-			return seen.then(0, p.text(&req.UID))
+			return seen.then(0, p.uid(&req.UID))
 		case "kind":
 			return seen.then(1, p.kind(&req.Kind))
 		case "resource":
@@ -150,6 +159,16 @@ func (p *parser) request() error {
 		}
 		return p.skip()
 	})
+}
+
+// uid reads the uid, unless it is too long to be echoed.
+func (p *parser) uid(to *string) error {
+	err := p.text(to)
+	if len(*to) > longestUID {
+		*to = ""
+		return badLength
+	}
+	return err
 }
 
 // kind reads a GroupVersionKind.
@@ -208,6 +227,9 @@ func (p *parser) extra(u *change.User) error {
 		key := string(name)
 		if _, twice := u.Extra[key]; twice {
 			return badDuplicate
+		}
+		if len(u.Extra) == mostExtra {
+			return badLength
 		}
 		var values []string
 		if err := p.texts(&values); err != nil {

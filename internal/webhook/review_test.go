@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -169,6 +170,15 @@ func TestParseSides(t *testing.T) {
 	}
 }
 
+// countless are many members of an object.
+func countless(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"k%d":[],`, i)
+	}
+	return b.String()
+}
+
 func TestParseRefuses(t *testing.T) {
 	good := string(encoded(t))
 	swap := func(old, new string) string {
@@ -205,6 +215,9 @@ func TestParseRefuses(t *testing.T) {
 		{"no object", swap(`"object":`+deployment, `"object":null`), badObject},
 		{"deletion of nothing", strings.Replace(swap(`"UPDATE"`, `"DELETE"`), `"oldObject":`+deployment, `"oldObject":null`, 1), badObject},
 		{"name is a number", swap(`"name":"web","namespace":"shop","managed`, `"name":1,"managed`), badType},
+		{"long uid", swap(`"uid":"705`, `"uid":"`+strings.Repeat("7", 300)), badLength},
+		{"countless groups", swap(`"groups":[`, `"groups":[`+strings.Repeat(`"",`, mostStrings)), badLength},
+		{"countless extra fields", swap(`"extra":{`, `"extra":{`+countless(mostExtra)), badLength},
 		{"another kind", swap(`"object":{"apiVersion":"apps/v1","kind":"Deployment"`, `"object":{"apiVersion":"apps/v1","kind":"StatefulSet"`), badKind},
 		{"another group", swap(`"object":{"apiVersion":"apps/v1"`, `"object":{"apiVersion":"v1"`), badKind},
 		{"another name", swap(`"name":"web","namespace":"shop","managed`, `"name":"db","namespace":"shop","managed`), badName},

@@ -89,6 +89,9 @@ func (p *parser) texts(to *[]string) error {
 	}
 	list := []string{}
 	for p.dec.PeekKind() != ']' {
+		if len(list) == mostStrings {
+			return badLength
+		}
 		var s string
 		if err := p.text(&s); err != nil {
 			return err

@@ -36,6 +36,7 @@ type Server struct {
 	http      *http.Server
 	draining  atomic.Bool
 	closed    chan struct{} // closed when Shutdown has ended
+	end       func()        // closes closed, once
 }
 
 // New makes a front for a judge. It starts nothing: call Serve.
@@ -61,6 +62,7 @@ func New(judge Judge, opts Options) *Server {
 		jsonType: []string{"application/json"},
 		closed:   make(chan struct{}),
 	}
+	s.end = sync.OnceFunc(func() { close(s.closed) })
 	s.http = s.httpServer(opts)
 	return s
 }
@@ -79,8 +81,10 @@ func (s *Server) httpServer(opts Options) *http.Server {
 		IdleTimeout:       s.limits.Idle,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
-		ErrorLog:          log.New(lineWriter{s.log.V(1)}, "", 0),
+		// API servers speak HTTP/1.1 to webhooks. With many streams on a connection, the bounds on
+		// connections would bound little.
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 8},
+		ErrorLog: log.New(lineWriter{s.log.V(1)}, "", 0),
 	}
 }
 
@@ -102,9 +106,9 @@ func (s *Server) Serve(ln net.Listener) error {
 // move away; for the grace period everything is still answered, with "Connection: close" so that
 // each kept connection ends at a moment when its client knows (closing idle ones under the client
 // loses requests: the API server does not replay a POST); then the listener closes and requests in
-// flight are waited for until the context ends, and cut off after that. Call it once.
+// flight are waited for, and cut off after the linger. Where the context ends, all of it ends at once.
 func (s *Server) Shutdown(ctx context.Context) error {
-	defer close(s.closed)
+	defer s.end()
 	s.draining.Store(true)
 	s.log.Info("admission front draining", "grace", s.limits.Grace.String())
 	timer := time.NewTimer(s.limits.Grace)
@@ -113,6 +117,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.limits.Linger)
+	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("shutting the admission front down: %w", err), s.http.Close())
 	}
