@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,6 +96,9 @@ func (f *forge) commit(message string, content files, parents ...string) string 
 		text := content[path]
 		name, special := strings.CutSuffix(path, "@")
 		kind, value, _ := strings.Cut(text, ":")
+		if strings.Contains(name, "\n") {
+			name = strconv.Quote(name)
+		}
 		switch {
 		case special && kind == "module":
 			fmt.Fprintf(&in, "M 160000 %s %s\n", value, name)
@@ -215,4 +220,41 @@ func (f *forge) clone() *Repo {
 // equateEmpty compares nil and empty slices as equal.
 func equateEmpty() cmp.Option {
 	return cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Comparer(func(a, b []string) bool { return true }))
+}
+
+// poison puts other bytes in the place of a mirror's object, as whoever can write to its disk could.
+func poison(t *testing.T, m *Mirror, id, content string) {
+	t.Helper()
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	fmt.Fprintf(z, "blob %d\x00%s", len(content), content)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(m.objects, id[:2])
+	packs, err := filepath.Glob(filepath.Join(m.objects, "pack", "*.pack"))
+	if err != nil || len(packs) != 1 {
+		t.Fatalf("packs %v, %v", packs, err)
+	}
+	in, err := os.Open(packs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	for _, f := range []string{packs[0], strings.TrimSuffix(packs[0], ".pack") + ".idx"} {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unpack := exec.Command("git", "--git-dir", m.git.dir, "unpack-objects", "-q")
+	unpack.Stdin = in
+	if out, err := unpack.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Remove(filepath.Join(dir, id[2:])); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, id[2:]), packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

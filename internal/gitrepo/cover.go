@@ -43,7 +43,7 @@ func (r *Repo) Cover(ctx context.Context, req CoverRequest) ([]change.Step, erro
 		return nil, err
 	}
 	c := &coverage{
-		repo: r, scope: newScope(req.Closure), ids: append([]string{req.Base}, ids...), tries: r.limits.Merges,
+		repo: r, differ: r.newDiffer(ctx, len(req.Base)), scope: newScope(req.Closure), ids: append([]string{req.Base}, ids...), tries: r.limits.Merges,
 	}
 	for _, read := range []func(context.Context) error{
 		c.readCommits,
@@ -92,13 +92,13 @@ func (c *coverage) touches(from, to int) change.Found {
 // commit i-1 to commit i.
 type coverage struct {
 	repo    *Repo
+	differ  *differ
 	scope   scope
 	ids     []string
 	commits []change.Commit // a refused one has no tree
 	diffs   []stepDiff
 	units   []*unit
 	tries   int // merges that may still be tried without a hint in the history
-	open    int // the commit that the last landing ended at
 }
 
 // stepDiff is what one commit of the chain changed against the one before.
@@ -120,9 +120,8 @@ func (d stepDiff) touches() change.Found {
 func (c *coverage) readCommits(ctx context.Context) error {
 	for _, id := range c.ids {
 		o, err := c.repo.Object(ctx, id)
-		var refused *MalformedError
-		if errors.As(err, &refused) {
-			sig := change.Signature{State: change.Malformed, Detail: refused.Reason}
+		if passable(err) && !errors.Is(err, ErrNotFound) {
+			sig := change.Signature{State: change.Malformed, Detail: err.Error()}
 			o, err = Object{Commit: change.Commit{ID: id, Signature: sig}}, nil
 		}
 		if err != nil {
@@ -136,85 +135,74 @@ func (c *coverage) readCommits(ctx context.Context) error {
 // readUnits finds out what is stated rightly: units that the repository holds and whose diff is the
 // stated one. Others are left out.
 func (c *coverage) readUnits(ctx context.Context, stated []change.Unit) error {
-	var fresh []*unit
-	var pairs [][2]string
 	for _, s := range stated {
-		if u, ok := recall(c.repo.known, c.repo.known.units, s); ok {
-			c.addUnit(u)
-			continue
+		u, ok := recall(c.repo.known, c.repo.known.units, s)
+		if !ok {
+			var err error
+			u, err = c.readUnit(ctx, s)
+			if errors.Is(err, ErrNotFound) {
+				continue // it may come yet
+			}
+			if err != nil && !passable(err) {
+				return err
+			}
+			remember(c.repo.known, c.repo.known.units, s, u)
 		}
-		u, trees, err := c.repo.open(ctx, s)
-		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) {
-			continue // not here yet, or nothing that can land
+		if u != nil {
+			c.units = append(c.units, u)
 		}
-		if err != nil {
-			return err
-		}
-		fresh, pairs = append(fresh, u), append(pairs, trees)
-	}
-	found := make([][]alteration, len(fresh))
-	err := c.repo.diffs(ctx, pairs, func(i int, f []alteration, tooMany bool) {
-		if !tooMany {
-			found[i] = slices.DeleteFunc(f, alteration.isDir)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for i, u := range fresh {
-		stated := u.Unit
-		if found[i] == nil || rawDiffID(found[i]) != stated.RawDiffID {
-			u = nil
-		} else if u.before, u.after, err = c.repo.contents(ctx, found[i]); err != nil {
-			return err
-		}
-		remember(c.repo.known, c.repo.known.units, stated, u)
-		c.addUnit(u)
 	}
 	// The newest are tried first, since most units have landed long ago.
 	slices.SortStableFunc(c.units, func(a, b *unit) int { return b.forked.Compare(a.forked) })
 	return nil
 }
 
-func (c *coverage) addUnit(u *unit) {
-	if u != nil {
-		c.units = append(c.units, u)
-	}
-}
-
-// open reads the two ends of a unit.
-func (r *Repo) open(ctx context.Context, stated change.Unit) (*unit, [2]string, error) {
-	base, err := r.Object(ctx, stated.MergeBase)
+// readUnit is nil where the diff is not the one that was stated.
+func (c *coverage) readUnit(ctx context.Context, stated change.Unit) (*unit, error) {
+	base, err := c.repo.Object(ctx, stated.MergeBase)
 	if err != nil {
-		return nil, [2]string{}, err
+		return nil, err
 	}
-	head, err := r.Object(ctx, stated.Head)
-	return &unit{Unit: stated, forked: base.Committer.When}, [2]string{base.Tree, head.Tree}, err
+	head, err := c.repo.Object(ctx, stated.Head)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.differ.compare(base.Tree, head.Tree)
+	if err != nil || rawDiffID(found) != stated.RawDiffID {
+		return nil, err
+	}
+	u := &unit{Unit: stated, forked: base.Committer.When, tree: head.Tree}
+	u.before, u.after, err = c.repo.contents(ctx, found)
+	return u, err
 }
 
 // readDiffs compares each commit of the chain with the one before. What is kept of all of them
 // together is bounded; beyond, a step is not known, or not known in full.
 func (c *coverage) readDiffs(ctx context.Context) error {
 	c.diffs = make([]stepDiff, len(c.commits))
-	var pairs [][2]string
-	var steps []int
-	for i := 1; i < len(c.commits); i++ {
-		if before, after := c.commits[i-1].Tree, c.commits[i].Tree; before != "" && after != "" {
-			pairs, steps = append(pairs, [2]string{before, after}), append(steps, i)
-		}
-	}
 	room, roomToRuleOut := c.repo.limits.Entries, 2*c.repo.limits.Entries
-	return c.repo.diffs(ctx, pairs, func(i int, found []alteration, tooMany bool) {
-		d := stepDiff{shifts: c.scope.shifts(found)}
-		if d.known = !tooMany && len(d.shifts) <= room; !d.known {
-			d.shifts = nil
+	for i := 1; i < len(c.commits); i++ {
+		before, after := c.commits[i-1].Tree, c.commits[i].Tree
+		if before == "" || after == "" {
+			continue
 		}
-		room -= len(d.shifts)
+		found, err := c.differ.compare(before, after)
+		if passable(err) {
+			continue // too much, or malformed
+		}
+		if err != nil {
+			return err
+		}
+		d := &c.diffs[i]
+		if shifts := c.scope.shifts(found); len(shifts) <= room {
+			d.known, d.shifts = true, shifts
+			room -= len(shifts)
+		}
 		found = slices.DeleteFunc(found, alteration.isDir)
-		if !tooMany && len(found) <= min(mostFiles, roomToRuleOut) {
-			d.found, d.inFull = found, true
+		if len(found) <= min(mostFiles, roomToRuleOut) {
+			d.inFull, d.found = true, found
 			roomToRuleOut -= len(found)
 		}
-		c.diffs[steps[i]] = d
-	})
+	}
+	return nil
 }

@@ -1,22 +1,22 @@
 package gitrepo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"path"
 	"slices"
 	"strings"
 )
 
-// noMode is the mode that a raw diff gives to what is not there, treeMode that of a directory.
+// The modes of a raw diff that mean no content: nothing there, a directory, a submodule.
 const (
-	noMode   = "000000"
-	treeMode = "040000"
+	noMode     = "000000"
+	treeMode   = "040000"
+	moduleMode = "160000"
 )
 
 // alteration is one entry of a raw diff: a path whose mode or object differs between two trees.
@@ -26,90 +26,172 @@ type alteration struct {
 	oldID, newID     string
 }
 
-// isDir: the entry is about a directory itself, not about a file in it.
+// isDir: the entry is about a directory that came or went, not about a file in it.
 func (a alteration) isDir() bool { return a.oldMode == treeMode || a.newMode == treeMode }
 
-// errTooMany ends a comparison that brings more than the limit allows.
+// errTooMany ends a comparison that would bring more than the limits allow.
 var errTooMany = errors.New("too many changed entries")
 
-// diffs compares pairs of trees, without looking for renames, and hands each pair's alterations to
-// each, in order. Directories are among them. A pair that differs in more places than the limit
-// allows is handed over as nil and tooMany; the others are compared all the same. each must not ask
-// the repository anything.
-func (r *Repo) diffs(ctx context.Context, pairs [][2]string, each func(i int, found []alteration, tooMany bool)) error {
-	r.busy.RLock()
-	defer r.busy.RUnlock()
-	for done := 0; done < len(pairs); {
-		var in bytes.Buffer
-		for _, p := range pairs[done:] {
-			in.WriteString(p[0] + " " + p[1] + "\n")
+// differ compares trees from their bytes, as git diff-tree -r --no-renames does. Unlike git it gives
+// up as soon as there is too much: git gathers the whole answer in memory first, and a tree of a
+// dozen objects can have ten billion files.
+type differ struct {
+	repo    *Repo
+	ctx     context.Context // of one comparison or cover
+	idBytes int
+	none    string            // the id that stands for nothing
+	trees   map[string][]byte // read before, since one tree is often compared twice
+	held    int               // bytes in trees
+	found   []alteration
+	visited int // directories
+}
+
+func (r *Repo) newDiffer(ctx context.Context, digits int) *differ {
+	return &differ{repo: r, ctx: ctx, idBytes: digits / 2, none: strings.Repeat("0", digits), trees: map[string][]byte{}}
+}
+
+// compare is what is different in two trees, and errTooMany where that is more than the limits allow.
+func (d *differ) compare(before, after string) ([]alteration, error) {
+	d.found, d.visited = nil, 0
+	if before == after {
+		return nil, nil
+	}
+	err := d.walk("", 0, before, after)
+	return d.found, err
+}
+
+// walk compares two directories; an empty id is one that is not there.
+func (d *differ) walk(dir string, depth int, before, after string) error {
+	if d.visited++; d.visited > d.repo.limits.Entries || depth > d.repo.limits.Depth {
+		return errTooMany
+	}
+	a, err := d.read(before)
+	if err != nil {
+		return err
+	}
+	b, err := d.read(after)
+	if err != nil {
+		return err
+	}
+	old, new := walker{raw: a, tree: before, d: d}, walker{raw: b, tree: after, d: d}
+	if err := errors.Join(old.advance(), new.advance()); err != nil {
+		return err
+	}
+	for old.more || new.more {
+		switch c := order(old, new); {
+		case c < 0:
+			err = d.change(dir, depth, &old.entry, nil)
+		case c > 0:
+			err = d.change(dir, depth, nil, &new.entry)
+		case old.entry.kind != new.entry.kind || !bytes.Equal(old.entry.id, new.entry.id):
+			err = d.change(dir, depth, &old.entry, &new.entry)
 		}
-		c := command{stdin: in.Bytes(), args: []string{"diff-tree", "--stdin", "-r", "-t", "-z", "--raw",
-			"--no-abbrev", "--no-renames", "--ignore-submodules=none"}}
-		err := r.git.stream(ctx, c, func(out io.Reader) error {
-			in := bufio.NewReaderSize(out, 64<<10)
-			for done < len(pairs) {
-				found, err := readDiff(in, pairs[done], r.limits.Entries)
-				if err != nil && err != errTooMany {
-					return err
-				}
-				each(done, found, err == errTooMany)
-				if done++; err != nil {
-					return err // git is ended here, and begun anew for the rest
-				}
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errTooMany) {
-			return fmt.Errorf("comparing trees: %w", err)
+		if err != nil {
+			return err
+		}
+		if err := step(&old, &new); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// readDiff reads what git diff-tree prints for one pair: a line with both ids, then entries.
-func readDiff(in *bufio.Reader, pair [2]string, most int) ([]alteration, error) {
-	line, err := in.ReadString('\n')
-	if err != nil {
-		return nil, io.ErrUnexpectedEOF
+// change notes what became of one name.
+func (d *differ) change(dir string, depth int, old, new *rawEntry) error {
+	a := alteration{oldMode: noMode, newMode: noMode, oldID: d.none, newID: d.none}
+	var below [2]string
+	if old != nil {
+		a.path, a.oldMode, a.oldID = path.Join(dir, string(old.name)), modeOf(old.kind), hex.EncodeToString(old.id)
 	}
-	if line != pair[0]+" "+pair[1]+"\n" {
-		return nil, fmt.Errorf("unexpected answer %q", line)
+	if new != nil {
+		a.path, a.newMode, a.newID = path.Join(dir, string(new.name)), modeOf(new.kind), hex.EncodeToString(new.id)
 	}
-	var found []alteration
-	for {
-		next, err := in.Peek(1)
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		if err == io.EOF || next[0] != ':' {
-			return found, nil
-		}
-		a, err := readAlteration(in)
-		if err != nil {
-			return nil, err
-		}
-		if found = append(found, a); len(found) > most {
-			return nil, errTooMany
+	if a.oldMode == treeMode {
+		below[0] = a.oldID
+	}
+	if a.newMode == treeMode {
+		below[1] = a.newID
+	}
+	if old == nil || new == nil || !a.isDir() {
+		if d.found = append(d.found, a); len(d.found) > d.repo.limits.Entries {
+			return errTooMany
 		}
 	}
+	if !a.isDir() {
+		return nil
+	}
+	return d.walk(a.path, depth+1, below[0], below[1])
 }
 
-// readAlteration reads ":mode mode id id status NUL path NUL".
-func readAlteration(in *bufio.Reader) (alteration, error) {
-	meta, err := in.ReadString(0)
+// read is the bytes of a tree object.
+func (d *differ) read(id string) ([]byte, error) {
+	if id == "" {
+		return nil, nil
+	}
+	if raw, ok := d.trees[id]; ok {
+		return raw, nil
+	}
+	raw, err := d.repo.read(d.ctx, id, "tree", d.repo.limits.FileBytes)
 	if err != nil {
-		return alteration{}, io.ErrUnexpectedEOF
+		return nil, err
 	}
-	path, err := in.ReadString(0)
-	if err != nil {
-		return alteration{}, io.ErrUnexpectedEOF
+	const mostHeld = 32 << 20
+	if d.held += len(raw); d.held > mostHeld {
+		clear(d.trees)
+		d.held = len(raw)
 	}
-	f := strings.Fields(strings.Trim(meta, ":\x00"))
-	if len(f) != 5 || !fullID(f[2]) || !fullID(f[3]) {
-		return alteration{}, fmt.Errorf("unexpected answer %q", meta)
+	d.trees[id] = raw
+	return raw, nil
+}
+
+// walker goes through the entries of one tree object.
+type walker struct {
+	d     *differ
+	tree  string
+	raw   []byte
+	entry rawEntry
+	more  bool
+}
+
+func (w *walker) advance() error {
+	last, began := w.entry, w.more
+	if w.more = len(w.raw) > 0; !w.more {
+		return nil
 	}
-	return alteration{path: path[:len(path)-1], oldMode: f[0], newMode: f[1], oldID: f[2], newID: f[3]}, nil
+	refused := ""
+	w.entry, w.raw, refused = nextEntry(w.raw, w.d.idBytes)
+	if refused == "" && began && last.compare(w.entry) >= 0 {
+		refused = "is not sorted"
+	}
+	if refused != "" {
+		return &MalformedError{ID: w.tree, Reason: "tree " + refused}
+	}
+	return nil
+}
+
+// order says which of two walkers stands at the name that comes first.
+func order(a, b walker) int {
+	switch {
+	case !a.more:
+		return 1
+	case !b.more:
+		return -1
+	}
+	return a.entry.compare(b.entry)
+}
+
+// step advances the walker that stands first, or both.
+func step(a, b *walker) error {
+	c := order(*a, *b)
+	if c <= 0 {
+		if err := a.advance(); err != nil {
+			return err
+		}
+	}
+	if c >= 0 {
+		return b.advance()
+	}
+	return nil
 }
 
 // RawDiffID is the identity of what changes between two commits, in hex: SHA-256 over one line for
@@ -117,35 +199,32 @@ func readAlteration(in *bufio.Reader) (alteration, error) {
 //
 //	path NUL old-mode SP old-id SP new-mode SP new-id LF
 //
-// with modes of six octal digits and full ids, all zeros for what is not there, and no renames. Two
-// diffs have one identity only if they put the same bytes in the same places: neither indentation
-// nor the place of a hunk can differ, as they can under git patch-id. LimitError.
+// with modes of six octal digits and full ids, all zeros for what is not there, and no renames: what
+// git diff-tree -r --no-renames prints. Two diffs have one identity only if they put the same bytes
+// in the same places: neither indentation nor the place of a hunk can differ, as they can under git
+// patch-id. LimitError.
 func (r *Repo) RawDiffID(ctx context.Context, base, head string) (string, error) {
-	trees, err := r.treesOf(ctx, base, head)
+	id, err := r.rawDiffID(ctx, base, head)
+	if errors.Is(err, errTooMany) {
+		err = &LimitError{What: "changed tree entries", Limit: int64(r.limits.Entries), Where: head}
+	}
 	if err != nil {
 		return "", fmt.Errorf("comparing %s and %s: %w", base, head, err)
 	}
-	id := ""
-	err = r.diffs(ctx, [][2]string{trees}, func(_ int, found []alteration, tooMany bool) {
-		if !tooMany {
-			id = rawDiffID(found)
-		}
-	})
-	if err == nil && id == "" {
-		err = &LimitError{What: "changed tree entries", Limit: int64(r.limits.Entries), Where: head}
-	}
-	return id, err
+	return id, nil
 }
 
-func (r *Repo) treesOf(ctx context.Context, base, head string) (trees [2]string, err error) {
-	for i, id := range []string{base, head} {
-		o, err := r.Object(ctx, id)
-		if err != nil {
-			return trees, err
-		}
-		trees[i] = o.Tree
+func (r *Repo) rawDiffID(ctx context.Context, base, head string) (string, error) {
+	before, err := r.Object(ctx, base)
+	if err != nil {
+		return "", err
 	}
-	return trees, nil
+	after, err := r.Object(ctx, head)
+	if err != nil {
+		return "", err
+	}
+	found, err := r.newDiffer(ctx, len(base)).compare(before.Tree, after.Tree)
+	return rawDiffID(found), err
 }
 
 func rawDiffID(found []alteration) string {

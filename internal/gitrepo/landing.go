@@ -62,12 +62,12 @@ func (c *coverage) windows(ctx context.Context, open, to int) ([]window, error) 
 			starts = append(starts, open+own)
 		}
 		if to-open > 1 { // else there is no room for more than one commit
-			n, err := c.repo.plain(ctx, u)
+			f, err := c.repo.facts(ctx, u)
 			if err != nil && !passable(err) {
 				return nil, err
 			}
-			if err == nil && n > 1 {
-				starts = append(starts, to-n)
+			if err == nil && f.plain > 1 {
+				starts = append(starts, to-f.plain)
 			}
 		}
 		slices.Sort(starts)
@@ -87,12 +87,6 @@ func (c *coverage) windows(ctx context.Context, open, to int) ([]window, error) 
 		return b.from - a.from
 	})
 	return all, nil
-}
-
-// passable: the error is about one unit, which then is no candidate.
-func passable(err error) bool {
-	var limit *LimitError
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) || errors.As(err, &limit)
 }
 
 // touching counts the commits of a window that change the closure, and reports whether there are
@@ -146,22 +140,27 @@ func (c *coverage) prove(ctx context.Context, w window, lines map[int][2]content
 		}
 		c.tries--
 	}
-	if !w.own {
-		if same, err := c.merges(ctx, w); err != nil || !same {
-			return change.Absent, nil, err
-		}
-	}
-	commits, err := c.repo.commits(ctx, w.unit.Unit)
-	if err != nil && passable(err) {
+	f, err := c.repo.facts(ctx, w.unit)
+	if passable(err) {
 		return change.Absent, nil, nil // whoever wrote a commit that cannot be read is not known
 	}
-	return change.FoundIf(err == nil), commits, err
+	if err != nil {
+		return change.Absent, nil, err
+	}
+	proven := w.own
+	if !proven {
+		proven, err = c.merges(ctx, w, f.inARow)
+	}
+	return change.FoundIf(proven), f.commits, err
 }
 
 // merges reports whether merging the unit's head into where the window begins, from the merge base
 // that was stated, gives the tree that the window ends with.
-func (c *coverage) merges(ctx context.Context, w window) (bool, error) {
+func (c *coverage) merges(ctx context.Context, w window, inARow bool) (bool, error) {
 	before := c.ids[w.from]
+	if inARow && before == w.unit.MergeBase {
+		return w.unit.tree == c.commits[w.to].Tree, nil // there is nothing to merge with
+	}
 	base, err := c.repo.mergeBase(ctx, before, w.unit.Head)
 	if errors.Is(err, ErrNoMergeBase) {
 		return false, nil

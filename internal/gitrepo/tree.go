@@ -3,7 +3,6 @@ package gitrepo
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
@@ -40,11 +39,6 @@ type Tree struct {
 	digits  int
 	entries int                // read so far
 	dirs    map[string]listing // by id
-}
-
-type listing struct {
-	entries []Entry
-	byName  map[string]Entry
 }
 
 // Tree opens the content of a commit. ctx bounds all later reads of the Tree.
@@ -152,61 +146,6 @@ func located(err error, name string) error {
 		return &LimitError{What: limit.What, Limit: limit.Limit, Where: name}
 	}
 	return fmt.Errorf("reading path %q: %w", name, err)
-}
-
-// parseTree reads a tree object: mode, space, name, NUL, id in binary. It returns why an object is
-// refused: where git and a file system could see different things under one name.
-func parseTree(raw []byte, idBytes int) (l listing, refused string) {
-	l.byName = map[string]Entry{}
-	last := ""
-	for len(raw) > 0 {
-		mode, rest, ok := bytes.Cut(raw, []byte(" "))
-		name, rest, terminated := bytes.Cut(rest, []byte{0})
-		if !ok || !terminated || len(rest) < idBytes {
-			return l, "is cut short"
-		}
-		kind, ok := kindOf(string(mode))
-		e := Entry{Name: string(name), Kind: kind, ID: hex.EncodeToString(rest[:idBytes])}
-		key := e.Name
-		if kind == Directory {
-			key += "/" // git sorts a directory as if its name ended so
-		}
-		_, seen := l.byName[e.Name]
-		switch {
-		case !ok:
-			return l, "has an entry of an unknown mode"
-		case !entryName(e.Name):
-			return l, "has an entry with a name that no file can have"
-		case seen:
-			return l, "has two entries of one name"
-		case key < last:
-			return l, "is not sorted"
-		}
-		l.entries, l.byName[e.Name] = append(l.entries, e), e
-		last, raw = key, rest[idBytes:]
-	}
-	return l, ""
-}
-
-// kindOf is what a mode in a tree object means. 100664 was written by the first versions of git.
-func kindOf(mode string) (Kind, bool) {
-	switch mode {
-	case "100644", "100664":
-		return File, true
-	case "100755":
-		return Executable, true
-	case "40000":
-		return Directory, true
-	case "120000":
-		return Symlink, true
-	case "160000":
-		return Submodule, true
-	}
-	return "", false
-}
-
-func entryName(s string) bool {
-	return s != "" && s != "." && s != ".." && !strings.EqualFold(s, ".git") && !strings.Contains(s, "/")
 }
 
 // lfsPointer reports whether a file's content stands for other content that is not in the repository.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,12 +16,14 @@ import (
 type unit struct {
 	change.Unit
 	forked time.Time // as the merge base's committer says: for the order of trying only
+	tree   string    // of its head
 
 	// before and after are the lines of the files that the unit alters.
 	before, after content
 
-	mu     sync.Mutex
-	length int // commits that are not merges; 0: not counted yet
+	mu    sync.Mutex
+	read  bool
+	facts facts
 }
 
 // content is the set of lines of some files, by hash; nil where it was not worth reading. It only
@@ -68,7 +71,7 @@ func (r *Repo) contents(ctx context.Context, found []alteration) (before, after 
 			mode, id string
 			into     content
 		}{{a.oldMode, a.oldID, before}, {a.newMode, a.newID, after}} {
-			if side.mode == noMode || side.mode == treeMode || side.mode == "160000" {
+			if side.mode == noMode || side.mode == treeMode || side.mode == moduleMode {
 				continue
 			}
 			raw, err := r.read(ctx, side.id, "blob", mostFileBytes)
@@ -87,56 +90,73 @@ func (r *Repo) contents(ctx context.Context, found []alteration) (before, after 
 	return before, after, nil
 }
 
-// plain is the number of a unit's commits that are not merges.
-func (r *Repo) plain(ctx context.Context, u *unit) (int, error) {
+// facts are what the commits of a unit say.
+type facts struct {
+	commits []change.Commit // all, oldest first
+	plain   int             // those that are not merges
+	inARow  bool            // each is the only parent of the next, the merge base of the first
+}
+
+// facts reads the commits of a unit, once.
+func (r *Repo) facts(ctx context.Context, u *unit) (facts, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.length > 0 {
-		return u.length, nil
+	if u.read {
+		return u.facts, nil
 	}
-	n, err := r.countPlain(ctx, u.Unit)
+	f, err := r.factsInARow(ctx, u.Unit)
+	if err == nil && !f.inARow {
+		f, err = r.factsByGit(ctx, u.Unit)
+	}
 	if err == nil {
-		u.length = n
+		u.facts, u.read = f, true
 	}
-	return n, err
+	return f, err
 }
 
-// countPlain walks a unit of a few commits in a row by itself, and asks git about any other.
-func (r *Repo) countPlain(ctx context.Context, u change.Unit) (int, error) {
+// factsInARow walks a unit of a few commits in a row without asking git. inARow is false where it
+// is not one.
+func (r *Repo) factsInARow(ctx context.Context, u change.Unit) (facts, error) {
 	const few = 32
-	id := u.Head
-	for n := range few {
-		if id == u.MergeBase {
-			return n, nil
-		}
+	var f facts
+	for id := u.Head; id != u.MergeBase; {
 		o, err := r.Object(ctx, id)
 		if err != nil {
-			return 0, err
+			return f, err
 		}
-		if len(o.Parents) != 1 {
-			break
+		if len(o.Parents) != 1 || f.plain == min(few, r.limits.Commits) {
+			return f, nil
 		}
-		id = o.Parents[0]
+		f.commits, f.plain, id = append(f.commits, o.Commit), f.plain+1, o.Parents[0]
 	}
-	ids, err := r.revList(ctx, "--no-merges", u.Head, "^"+u.MergeBase)
-	return len(ids), err
+	slices.Reverse(f.commits)
+	f.inARow = true
+	return f, nil
 }
 
-// commits are all commits of a unit, oldest first.
-func (r *Repo) commits(ctx context.Context, u change.Unit) ([]change.Commit, error) {
+func (r *Repo) factsByGit(ctx context.Context, u change.Unit) (facts, error) {
+	var f facts
 	ids, err := r.Unit(ctx, u.MergeBase, u.Head)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	commits := make([]change.Commit, len(ids))
-	for i, id := range ids {
+	for _, id := range ids {
 		o, err := r.Object(ctx, id)
 		if err != nil {
-			return nil, err
+			return f, err
 		}
-		commits[i] = o.Commit
+		f.commits = append(f.commits, o.Commit)
+		if len(o.Parents) < 2 {
+			f.plain++
+		}
 	}
-	return commits, nil
+	return f, nil
+}
+
+// passable: the error is about one unit or step, of which then nothing is known.
+func passable(err error) bool {
+	var limit *LimitError
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) || errors.Is(err, errTooMany) || errors.As(err, &limit)
 }
 
 // mentions reports whether a landing of the unit could add and take away these lines. A merge

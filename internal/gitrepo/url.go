@@ -27,10 +27,11 @@ func parseURL(given string, loopback bool) (remoteURL, error) {
 	if strings.ContainsFunc(given, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' }) {
 		return refuse("has a character that is not printable ASCII")
 	}
-	if given == "" || given[0] == '-' || strings.Contains(given, "::") && !strings.Contains(given, "://[") {
+	scheme, _, full := strings.Cut(given, "://")
+	if given == "" || given[0] == '-' || strings.Contains(scheme, "::") {
 		return refuse("is empty, an option or the name of a helper")
 	}
-	if !strings.Contains(given, "://") {
+	if !full {
 		return parseSCP(given, refuse)
 	}
 	u, err := url.Parse(given)
@@ -40,7 +41,7 @@ func parseURL(given string, loopback bool) (remoteURL, error) {
 	r := remoteURL{given: given, scheme: u.Scheme, host: strings.ToLower(u.Hostname()), port: u.Port()}
 	_, password := u.User.Password()
 	switch {
-	case !strings.HasPrefix(given, u.Scheme+"://"):
+	case scheme != u.Scheme:
 		return refuse("has a scheme in capitals")
 	case u.Scheme == "file":
 		if u.Host != "" || u.User != nil || strings.Contains(given, "%") || path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") {
