@@ -49,6 +49,7 @@ type mirrored struct {
 	last      map[string]string          // newest commit read of each ref
 	approvals []attest.Verified
 	rollbacks []attest.Signed[attest.Rollback]
+	told      map[string]bool // statements that a person was told of
 }
 
 // Open fetches a repository and gives the rooms that prove its sources.
@@ -104,7 +105,7 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 		return nil, errors.Join(err, mirror.Close())
 	}
 	have := &mirrored{
-		digest: r.Digest, mirror: mirror, sightings: sightings, records: map[string][]attest.Record{}, last: map[string]string{},
+		digest: r.Digest, mirror: mirror, sightings: sightings, records: map[string][]attest.Record{}, last: map[string]string{}, told: map[string]bool{},
 	}
 	m.open[r.Name] = have
 	return have, nil
@@ -160,7 +161,10 @@ func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored,
 				rollbacks = append(rollbacks, rollback)
 				continue
 			}
-			m.alarm(name, fmt.Sprintf("a statement on %s is not believed: %s", r.Ref, no))
+			if statement := r.Ref + " " + r.Commit; !at.told[statement] {
+				at.told[statement] = true
+				m.alarm(name, fmt.Sprintf("a statement on %s is not believed: %s", r.Ref, no))
+			}
 		}
 	}
 	m.mu.Lock()

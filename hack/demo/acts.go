@@ -98,80 +98,47 @@ func stamp(manifest, commit string) (string, error) {
 func (s *stage) sandbox(ctx context.Context) error {
 	s.say("\nThe sandbox is free; production starts from what its owners sealed as the baseline.")
 	if err := s.play(ctx, step{title: "sara tries something out in the sandbox", lane: "open", made: func() (*admissionv1.AdmissionReview, func(), error) {
-		return s.server.Try(story.Write{Object: strings.ReplaceAll(banner, "shop", "play"), User: "sara", Manager: "kubectl-create"})
+		return s.server.Try(story.Write{Object: strings.ReplaceAll(story.Banner, "shop", "play"), User: "sara", Manager: "kubectl-create"})
 	}}); err != nil {
 		return err
 	}
-	tip, err := s.tip(ctx)
+	tip, err := s.shop.Tip(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.play(ctx, step{title: "production gets version 1.0", lane: "proven", made: s.applies(web(2, "", "1.0"), tip)}); err != nil {
+	if err := s.play(ctx, step{title: "production gets version 1.0", lane: "proven", made: s.applies(story.Web(2, "", "1.0"), tip)}); err != nil {
 		return err
 	}
-	return s.play(ctx, step{title: "and its banner", lane: "proven", made: s.applies(banner, tip)})
-}
-
-func (s *stage) tip(ctx context.Context) (string, error) {
-	out, err := s.command(ctx, "git", "-C", s.repo.Dir, "rev-parse", "main")
-	return strings.TrimSpace(out), err
-}
-
-// land merges a branch of one commit into main and returns the merge commit and the head.
-func (s *stage) land(ctx context.Context, author, message string, files map[string]string) (merge, head string, err error) {
-	base, err := s.tip(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	if head, err = s.commit(ctx, author, true, []string{base}, message, files); err != nil {
-		return "", "", err
-	}
-	if merge, err = s.repo.Merge(ctx, s.people[author], base, head, "Merge: "+message); err != nil {
-		return "", "", err
-	}
-	return merge, head, s.repo.SetBranch(ctx, "main", merge)
-}
-
-// push puts one commit on main without a branch, as somebody with the right to push can.
-func (s *stage) push(ctx context.Context, author string, signed bool, message string, files map[string]string) (string, error) {
-	base, err := s.tip(ctx)
-	if err != nil {
-		return "", err
-	}
-	id, err := s.commit(ctx, author, signed, []string{base}, message, files)
-	if err != nil {
-		return "", err
-	}
-	return id, s.repo.SetBranch(ctx, "main", id)
+	return s.play(ctx, step{title: "and its banner", lane: "proven", made: s.applies(story.Banner, tip)})
 }
 
 // approves has somebody approve a change with the command line, in a clone.
 func (s *stage) approves(ctx context.Context, who, revision string) error {
-	if _, err := s.command(ctx, "git", "-C", s.clone(), "fetch", "--quiet", "origin"); err != nil {
+	if _, err := s.command(ctx, "git", "-C", s.shop.Clone(), "fetch", "--quiet", "origin"); err != nil {
 		return err
 	}
-	_, err := s.command(ctx, s.binary, "approve", revision, "-C", s.clone(), "--repository", s.repo.URL(), "--key", s.key(who), "--as", who)
+	_, err := s.command(ctx, s.binary, "approve", revision, "-C", s.shop.Clone(), "--repository", s.shop.Repo.URL(), "--key", s.shop.Key(who), "--as", who)
 	return err
 }
 
 // review shows what production asks of a change, one missing piece after the other.
 func (s *stage) review(ctx context.Context) error {
 	s.say("\nProduction admits what Git renders at a signed, covered, approved commit.")
-	unsigned, err := s.push(ctx, "sara", false, "Sell more\n\nTicket: SHOP-2", map[string]string{webPath: web(2, "", "1.1")})
+	unsigned, err := s.shop.Push(ctx, "sara", false, "Sell more\n\nTicket: SHOP-2", map[string]string{story.WebPath: story.Web(2, "", "1.1")})
 	if err != nil {
 		return err
 	}
-	if err := s.play(ctx, step{title: "sara pushes without a signature", reason: "sign", made: s.applies(web(2, "", "1.1"), unsigned)}); err != nil {
+	if err := s.play(ctx, step{title: "sara pushes without a signature", reason: "sign", made: s.applies(story.Web(2, "", "1.1"), unsigned)}); err != nil {
 		return err
 	}
-	if _, err := s.push(ctx, "sara", true, "Take it back\n\nTicket: SHOP-2", map[string]string{webPath: web(2, "", "1.0")}); err != nil {
+	if _, err := s.shop.Push(ctx, "sara", true, "Take it back\n\nTicket: SHOP-2", map[string]string{story.WebPath: story.Web(2, "", "1.0")}); err != nil {
 		return err
 	}
-	merge, head, err := s.land(ctx, "sara", "Serve version 2.0\n\nTicket: SHOP-3", map[string]string{webPath: web(2, "", "2.0")})
+	merge, head, err := s.shop.Land(ctx, "sara", "Serve version 2.0\n\nTicket: SHOP-3", map[string]string{story.WebPath: story.Web(2, "", "2.0")})
 	if err != nil {
 		return err
 	}
-	two := s.applies(web(2, "", "2.0"), merge)
+	two := s.applies(story.Web(2, "", "2.0"), merge)
 	if err := s.play(ctx, step{title: "sara signs, nobody has reviewed", reason: "approv", made: two}); err != nil {
 		return err
 	}
@@ -208,11 +175,11 @@ func (s *stage) settled(ctx context.Context) error {
 // hidden shows that a push under an approved change is seen, and covered once it is reviewed.
 func (s *stage) hidden(ctx context.Context) error {
 	s.say("\nNothing rides along unseen.")
-	slipped, err := s.push(ctx, "pete", true, "Tune the network\n\nTicket: OPS-7", map[string]string{webPath: web(2, hostNetwork, "2.0")})
+	slipped, err := s.shop.Push(ctx, "pete", true, "Tune the network\n\nTicket: OPS-7", map[string]string{story.WebPath: story.Web(2, story.HostNetwork, "2.0")})
 	if err != nil {
 		return err
 	}
-	merge, head, err := s.land(ctx, "sara", "Run three replicas\n\nTicket: SHOP-4", map[string]string{webPath: web(3, hostNetwork, "2.0")})
+	merge, head, err := s.shop.Land(ctx, "sara", "Run three replicas\n\nTicket: SHOP-4", map[string]string{story.WebPath: story.Web(3, story.HostNetwork, "2.0")})
 	if err != nil {
 		return err
 	}
@@ -224,7 +191,7 @@ func (s *stage) hidden(ctx context.Context) error {
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
-	apply := s.applies(web(3, hostNetwork, "2.0"), merge)
+	apply := s.applies(story.Web(3, story.HostNetwork, "2.0"), merge)
 	if err := s.play(ctx, step{title: "pete's push hides under an approved change", reason: slipped[:7], made: apply}); err != nil {
 		return err
 	}
@@ -240,15 +207,15 @@ func (s *stage) hidden(ctx context.Context) error {
 // hands shows that copied marks help nobody.
 func (s *stage) hands(ctx context.Context) error {
 	s.say("\nMarks are hints, content is evidence.")
-	tip, err := s.tip(ctx)
+	tip, err := s.shop.Tip(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.play(ctx, step{title: "another image under the stamp of that commit", reason: "differ", made: s.applies(web(3, hostNetwork, "evil"), tip)}); err != nil {
+	if err := s.play(ctx, step{title: "another image under the stamp of that commit", reason: "differ", made: s.applies(story.Web(3, story.HostNetwork, "evil"), tip)}); err != nil {
 		return err
 	}
 	return s.play(ctx, step{title: "an edit by hand, marks and manager name copied", reason: "spec.replicas", made: func() (*admissionv1.AdmissionReview, func(), error) {
-		stamped, err := stamp(web(9, hostNetwork, "2.0"), tip)
+		stamped, err := stamp(story.Web(9, story.HostNetwork, "2.0"), tip)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -259,18 +226,18 @@ func (s *stage) hands(ctx context.Context) error {
 // back shows roll-back and pruning.
 func (s *stage) back(ctx context.Context) error {
 	s.say("\nThe way back is short, and what Git dropped may go.")
-	old, err := s.command(ctx, "git", "-C", s.repo.Dir, "log", "--first-parent", "--format=%H", "--grep=version 2.0", "main")
+	old, err := s.command(ctx, "git", "-C", s.shop.Repo.Dir, "log", "--first-parent", "--format=%H", "--grep=version 2.0", "main")
 	if err != nil {
 		return err
 	}
 	target := strings.Fields(old)[0]
-	rollback := s.applies(web(2, "", "2.0"), target)
+	rollback := s.applies(story.Web(2, "", "2.0"), target)
 	if err := s.play(ctx, step{title: "back to 2.0 without a word", reason: "roll", made: rollback}); err != nil {
 		return err
 	}
-	if _, err := s.command(ctx, s.binary, "rollback", target, "-C", s.clone(), "-n", "shop", "--namespace-uid", shopUID,
-		"--repository", s.repo.URL(), "--path", "shop/production", "--source", "shop", "--reason", "2.0 was faster", "--ticket", "INC-1",
-		"--key", s.key("sam"), "--as", "sam"); err != nil {
+	if _, err := s.command(ctx, s.binary, "rollback", target, "-C", s.shop.Clone(), "-n", "shop", "--namespace-uid", story.ShopUID,
+		"--repository", s.shop.Repo.URL(), "--path", "shop/production", "--source", "shop", "--reason", "2.0 was faster", "--ticket", "INC-1",
+		"--key", s.shop.Key("sam"), "--as", "sam"); err != nil {
 		return err
 	}
 	if err := s.settled(ctx); err != nil {
@@ -286,7 +253,7 @@ func (s *stage) back(ctx context.Context) error {
 	if err := s.play(ctx, step{title: "deleting the banner while Git has it", reason: "renders it", made: prune}); err != nil {
 		return err
 	}
-	merge, head, err := s.land(ctx, "sam", "End the sale\n\nTicket: SHOP-5", map[string]string{bannerPath: ""})
+	merge, head, err := s.shop.Land(ctx, "sam", "End the sale\n\nTicket: SHOP-5", map[string]string{story.BannerPath: ""})
 	if err != nil {
 		return err
 	}
@@ -298,7 +265,7 @@ func (s *stage) back(ctx context.Context) error {
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
-	if err := s.play(ctx, step{title: "the commit that drops it is delivered", lane: "proven", made: s.applies(web(3, hostNetwork, "2.0"), merge)}); err != nil {
+	if err := s.play(ctx, step{title: "the commit that drops it is delivered", lane: "proven", made: s.applies(story.Web(3, story.HostNetwork, "2.0"), merge)}); err != nil {
 		return err
 	}
 	return s.play(ctx, step{title: "pruning the banner", lane: "delete", made: prune})
@@ -308,24 +275,24 @@ func (s *stage) back(ctx context.Context) error {
 func (s *stage) emergency(ctx context.Context) error {
 	s.say("\nAn emergency has a door, and the door has a book.")
 	edit := func() (*admissionv1.AdmissionReview, func(), error) {
-		return s.server.Try(story.Write{Object: web(6, hostNetwork, "2.0"), User: "sara", Manager: "kubectl-edit"})
+		return s.server.Try(story.Write{Object: story.Web(6, story.HostNetwork, "2.0"), User: "sara", Manager: "kubectl-edit"})
 	}
 	if err := s.play(ctx, step{title: "sara edits production by hand", reason: "FW", made: edit}); err != nil {
 		return err
 	}
-	request, err := s.command(ctx, s.binary, "breakglass", "request", "-n", "shop", "--namespace-uid", shopUID, "--user", "sara",
-		"--reason", "the sale overruns us", "--ticket", "INC-2", "--for", "30m", "--key", s.key("sara"))
+	request, err := s.command(ctx, s.binary, "breakglass", "request", "-n", "shop", "--namespace-uid", story.ShopUID, "--user", "sara",
+		"--reason", "the sale overruns us", "--ticket", "INC-2", "--for", "30m", "--key", s.shop.Key("sara"))
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(s.dir+"/request.yaml", []byte(request), 0o600); err != nil {
 		return fmt.Errorf("keeping the request: %w", err)
 	}
-	agreed, err := s.command(ctx, s.binary, "breakglass", "approve", s.dir+"/request.yaml", "--key", s.key("pete"))
+	agreed, err := s.command(ctx, s.binary, "breakglass", "approve", s.dir+"/request.yaml", "--key", s.shop.Key("pete"))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.world("breakglass.yaml"), []byte(agreed), 0o600); err != nil {
+	if err := os.WriteFile(s.shop.World("breakglass.yaml"), []byte(agreed), 0o600); err != nil {
 		return fmt.Errorf("opening the door: %w", err)
 	}
 	return s.await(ctx, "the door to open", func() (bool, error) {

@@ -29,8 +29,7 @@ import (
 type stage struct {
 	dir    string
 	binary string
-	people map[string]*story.Person
-	repo   *story.Repo
+	shop   *story.Shop
 	server *story.Server
 
 	fairway *exec.Cmd
@@ -42,30 +41,20 @@ type stage struct {
 
 // newStage builds fairway, makes the world and starts serving it.
 func newStage(ctx context.Context, dir string) (*stage, error) {
-	s := &stage{dir: dir, binary: filepath.Join(dir, "fairway"), people: map[string]*story.Person{}, server: story.NewServer()}
+	s := &stage{dir: dir, binary: filepath.Join(dir, "fairway"), server: story.NewServer()}
 	s.say("Building fairway …")
 	if _, err := s.command(ctx, "go", "build", "-o", s.binary, "./cmd/fairway"); err != nil {
 		return nil, err
 	}
-	for _, p := range [...]struct{ name, team string }{{"sara", "shop"}, {"sam", "shop"}, {"paula", "platform"}, {"pete", "platform"}} {
-		person, err := story.NewPerson(p.name, p.team)
-		if err != nil {
-			return nil, err
-		}
-		if err := person.WriteKey(s.key(p.name)); err != nil {
-			return nil, err
-		}
-		s.people[p.name] = person
-	}
-	if err := s.makeRepository(ctx); err != nil {
+	shop, err := story.NewShop(ctx, dir)
+	if err != nil {
 		return nil, err
 	}
+	s.shop = shop
 	return s, s.serve(ctx)
 }
 
 func (s *stage) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
-
-func (s *stage) key(name string) string { return filepath.Join(s.dir, name+".key") }
 
 // command runs a program and returns what it printed; its errors carry what it complained of.
 func (s *stage) command(ctx context.Context, name string, args ...string) (string, error) {
@@ -81,7 +70,7 @@ func (s *stage) command(ctx context.Context, name string, args ...string) (strin
 // serve starts fairway and waits until it has looked at the repository.
 func (s *stage) serve(ctx context.Context) error {
 	tlsDir := filepath.Join(s.dir, "tls")
-	s.fairway = exec.CommandContext(ctx, s.binary, "serve", "--dir", filepath.Join(s.dir, "world"), "--listen", "127.0.0.1:0",
+	s.fairway = exec.CommandContext(ctx, s.binary, "serve", "--dir", s.shop.World(""), "--listen", "127.0.0.1:0",
 		"--tls-dir", tlsDir, "--self-signed", "--state-dir", filepath.Join(s.dir, "state"), "--interval", "1s")
 	s.fairway.Cancel = func() error { return s.fairway.Process.Signal(syscall.SIGTERM) }
 	log, err := s.fairway.StderrPipe()

@@ -98,9 +98,9 @@ func foresee(ev *change.Evidence) {
 		if s.Landing == nil || len(s.Commits) != 1 || s.Commits[0].ID != ev.Commit.ID {
 			continue
 		}
-		s.Commits = nil
 		if n := len(s.Landing.Commits); n > 0 {
-			ev.Commit = s.Landing.Commits[n-1]
+			s.Commits = s.Landing.Commits[n-1:]
+			ev.Commit = s.Commits[0]
 		}
 	}
 }
