@@ -72,12 +72,17 @@ func newCase(t tier.Tier, b tier.Binding, people tier.People, ev change.Evidence
 	return c
 }
 
-// landed is the commit by which a step is named: the last one.
+// landed is the commit by which a step is named: its last one. A step that is still to be made, of
+// which only the unit is known that it will land, is named by the unit's.
 func landed(s change.Step) change.Commit {
-	if len(s.Commits) == 0 {
+	commits := s.Commits
+	if len(commits) == 0 && s.Landing != nil && s.Landing.Proven == change.Present {
+		commits = s.Landing.Commits
+	}
+	if len(commits) == 0 {
 		return change.Commit{}
 	}
-	return s.Commits[len(s.Commits)-1]
+	return commits[len(commits)-1]
 }
 
 // findingLimit is how many unmet findings one rule reports before it only counts them. A range of

@@ -84,7 +84,7 @@ func (r remit) speaksOf(f *Facts) bool {
 		return r.subresource == req.Resource.Subresource
 	}
 	// Fairway's own kinds are nobody's to list, and whole objects are never a sub-resource.
-	return req.Kind.Group != ownGroup && (req.Resource.Subresource == "" || len(r.Fields) > 0)
+	return req.Resource.Group != ownGroup && req.Kind.Group != ownGroup && (req.Resource.Subresource == "" || len(r.Fields) > 0)
 }
 
 func (r remit) isUser(u change.User) bool {
@@ -213,7 +213,7 @@ func (q *question) owned(r remit) Finding {
 			return unmet(CodeOwner, out, doubtful(out, "the owner references changed"))
 		}
 	}
-	if templated(o.ID) {
+	if templated(o.ID) && q.f.Request.Kind.Kind != "ControllerRevision" { // a revision is the template
 		if out := outcomeOf(o.Template); out != Allow {
 			return unmet(CodeOwner, out, doubtful(out, "it is not what the template of "+plain(o.ID.Kind)+" asks for"))
 		}

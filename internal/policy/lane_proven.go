@@ -19,6 +19,9 @@ func provenLane(q *question) answer {
 	if !q.f.Gathered.Has(NeedProofs) {
 		return answer{need: NeedProofs}
 	}
+	if f, rival := q.rivals(); rival != nil {
+		return answer{misses: []Finding{f}, proof: &rival.Proof}
+	}
 	var nearest []Finding
 	var near *Candidate
 	for i := range q.f.Candidates {
@@ -39,6 +42,52 @@ func provenLane(q *question) answer {
 		return answer{misses: append(q.declared(), none), fallback: true}
 	}
 	return answer{misses: nearest, proof: &near.Proof}
+}
+
+// rivals are two sources whose newest admissible proofs both render the object, which voids both
+// for it (ruling 11). A commit that the tier refused voids nothing, or anybody could with a push;
+// and after a move the old source's newest proof does not render the object any more. Where it is
+// not known whether there are two, the object waits.
+func (q *question) rivals() (Finding, *Candidate) {
+	var first *Candidate
+	for i := range q.f.Candidates {
+		c := &q.f.Candidates[i]
+		if q.delivering(c) == change.Absent {
+			continue
+		}
+		if first == nil {
+			first = c
+		} else if c.Proof.Key != first.Proof.Key {
+			o := Deny
+			if q.delivering(first) != change.Present || q.delivering(c) != change.Present {
+				o = Unknown
+			}
+			return unmet(CodeTwoSources, o, doubtful(o, "both source "+Quote(first.Proof.Source)+" at "+short(first.Proof.Commit)+
+				" and source "+Quote(c.Proof.Source)+" at "+short(c.Proof.Commit)+" render it")), first
+		}
+	}
+	return Finding{}, nil
+}
+
+// delivering says whether a candidate is what its source would deliver now.
+func (q *question) delivering(c *Candidate) change.Found {
+	if c.Proof.Revoked {
+		return change.Absent
+	}
+	if q.i >= len(c.Standings) || c.Standings[q.i].Tier != q.t.Name {
+		return change.CouldNotTell
+	}
+	s := c.Standings[q.i]
+	if s.Newest == change.Absent {
+		return change.Absent
+	}
+	if j, ok := q.judgement(c); ok {
+		if j.Admissible != change.Present {
+			return j.Admissible
+		}
+		return s.Newest
+	}
+	return change.CouldNotTell // not judged yet
 }
 
 func (q *question) proven(c *Candidate) answer {
@@ -109,13 +158,20 @@ func (q *question) judged(c *Candidate) []Finding {
 	if q.i >= len(c.Standings) || c.Standings[q.i].Tier != q.t.Name {
 		return []Finding{unmet(CodeCannotTell, Unknown, "nobody could tell how the commit stands with tier "+Quote(q.t.Name))}
 	}
-	digests := c.Standings[q.i].Digests
-	for _, j := range c.Proof.Judgements {
-		if j.Tier == q.t.Name && listed(digests, j.PolicyDigest) {
-			return q.standing(c, j)
-		}
+	if j, ok := q.judgement(c); ok {
+		return q.standing(c, j)
 	}
 	return []Finding{unmet(CodeJudgedAgain, Pending, "commit "+short(c.Proof.Commit)+" was not judged yet by tier "+Quote(q.t.Name)+" as it is now")}
+}
+
+// judgement is that of the tier under a policy that is accepted now.
+func (q *question) judgement(c *Candidate) (change.Judgement, bool) {
+	for _, j := range c.Proof.Judgements {
+		if j.Tier == q.t.Name && listed(c.Standings[q.i].Digests, j.PolicyDigest) {
+			return j, true
+		}
+	}
+	return change.Judgement{}, false
 }
 
 func (q *question) standing(c *Candidate, j change.Judgement) []Finding {

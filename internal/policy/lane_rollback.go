@@ -17,6 +17,9 @@ func rollbackLane(q *question) answer {
 	if !q.f.Gathered.Has(NeedProofs) {
 		return answer{need: NeedProofs}
 	}
+	if _, rival := q.rivals(); rival != nil {
+		return pass() // the proven lane said why
+	}
 	var nearest answer
 	for i := range q.f.Candidates {
 		c := &q.f.Candidates[i]

@@ -6,7 +6,7 @@ import "github.com/fairway-dev/fairway/internal/change"
 // configuration of Fairway. A Namespace is judged at its own tiers instead (ruling 7).
 func clusterScope(f *Facts) bool {
 	r := &f.Request
-	if r.Kind.Group == ownGroup && configuration(r.Kind.Kind) {
+	if r.Resource.Group == ownGroup && configuration(r.Kind.Kind) {
 		return true
 	}
 	return r.ID.Namespace == "" && !(r.Kind.Group == "" && r.Kind.Kind == "Namespace")
@@ -58,6 +58,6 @@ func told(f *Facts) string {
 // sealing reports whether the request writes the cluster binding.
 func sealing(f *Facts) bool {
 	r := &f.Request
-	return r.Kind.Group == ownGroup && r.Kind.Kind == "TierBinding" && r.ID.Name == "cluster" && r.Operation != change.Delete &&
+	return r.Resource.Group == ownGroup && r.Kind.Kind == "TierBinding" && r.ID.Name == "cluster" && r.Operation != change.Delete &&
 		r.Resource.Subresource == ""
 }

@@ -123,6 +123,37 @@ func content() []situation {
 		{"T-22: edited while being deleted", func(t tier.Tier) Facts {
 			return with(by(deployment(t, change.Update), "mallory"), func(f *Facts) { f.Shape.Deleting = change.Present })
 		}},
+		{"ruling 11: two sources render it", func(t tier.Tier) Facts {
+			return with(proven(t), func(f *Facts) {
+				other := candidate(t, oldCommit, 5)
+				other.Proof.Source, other.Proof.Key.Path = "api", "api"
+				f.Candidates = append(f.Candidates, other)
+			})
+		}},
+		{"ruling 11: another source's commit, not judged", func(t tier.Tier) Facts {
+			return with(proven(t), func(f *Facts) {
+				other := candidate(t, oldCommit, 5)
+				other.Proof.Source, other.Proof.Key.Path = "api", "api"
+				other.Proof.Judgements = nil
+				f.Candidates = append(f.Candidates, other)
+			})
+		}},
+		{"ruling 11: moved from another source", func(t tier.Tier) Facts {
+			return with(proven(t), func(f *Facts) {
+				other := candidate(t, oldCommit, 5)
+				other.Proof.Source, other.Proof.Key.Path = "api", "api"
+				other.Standings[0].Newest = change.Absent
+				f.Candidates = append(f.Candidates, other)
+			})
+		}},
+		{"ruling 11: a push to another source, not approved", func(t tier.Tier) Facts {
+			return with(proven(t), func(f *Facts) {
+				other := candidate(t, oldCommit, 5)
+				other.Proof.Source, other.Proof.Key.Path = "api", "api"
+				other.Proof.Judgements[0].Admissible = change.Absent
+				f.Candidates = append(f.Candidates, other)
+			})
+		}},
 		{"T-10: an older commit, nobody signed", func(t tier.Tier) Facts { return proven(t, behind) }},
 		{"T-10: rolled back with a signature", func(t tier.Tier) Facts {
 			return proven(t, behind, func(c *Candidate) { c.Rollback = []string{"carol"} })

@@ -5,7 +5,7 @@ import (
 )
 
 // continuityRule: coverage has a start, the start is on the candidate's first-parent chain, and
-// the steps reach the candidate without an empty one. Rewritten history has no such chain, so a
+// the steps reach the candidate without an empty one (see landed). Rewritten history has no such chain, so a
 // force-push ends here whatever it contains. It fails closed: without a start nothing is covered.
 func continuityRule() rule {
 	return rule{
@@ -34,7 +34,7 @@ func reaches(ev change.Evidence) bool {
 		return false
 	}
 	for _, s := range ev.Steps {
-		if len(s.Commits) == 0 {
+		if landed(s).ID == "" {
 			return false
 		}
 	}

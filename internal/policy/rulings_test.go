@@ -55,6 +55,114 @@ func TestRuling06OneJudgementForEachDigest(t *testing.T) {
 	}
 }
 
+// TestRuling07NamespacesAreJudgedAtTheirOwnTiers: before and after, not at the cluster tier; so
+// nobody leaves a strict tier without satisfying it, T-02, and a new sandbox stays free.
+func TestRuling07NamespacesAreJudgedAtTheirOwnTiers(t *testing.T) {
+	namespace := func(op change.Operation, tiers ...tier.Tier) Facts {
+		return with(cluster(production(), op, core("Namespace"), "namespaces", "shop", "alice"), func(f *Facts) {
+			f.Tiers, f.Making = tiers, change.Absent
+			f.Sealed, f.ClusterBinding = change.Present, change.Absent // the cluster scope is shut
+		})
+	}
+	for _, c := range []struct {
+		name  string
+		facts Facts
+		want  Outcome
+	}{
+		{"a new sandbox", namespace(change.Create, sandbox(), sandbox()), Allow},
+		{"a new namespace in production", namespace(change.Create, production(), sandbox()), Deny},
+		{"from production to the sandbox", namespace(change.Update, production(), sandbox()), Deny},
+		{"from the sandbox to production", namespace(change.Update, sandbox(), production()), Deny},
+		{"a label within the sandbox", namespace(change.Update, sandbox()), Allow},
+		{"the end of a sandbox", namespace(change.Delete, sandbox()), Allow},
+	} {
+		if v := Admit(c.facts); v.Outcome != c.want || v.Namespace != "shop" {
+			t.Errorf("%s: %s of %q\n%s", c.name, v.Outcome, v.Namespace, v.Message())
+		}
+	}
+	unsealed := namespace(change.Delete, production())
+	unsealed.Sealed = change.Absent
+	if v := Admit(unsealed); v.Lane == LaneUnsealed {
+		t.Error("a Namespace of production goes through because the install is not sealed")
+	}
+}
+
+// TestNearestMissIsExplained: of several proofs the refusal speaks of the one that the object
+// names, then of the one that fits, then of the one that lacks least, then of the newest; in
+// whatever order they come.
+func TestNearestMissIsExplained(t *testing.T) {
+	x := production()
+	is := func(commit string, height int64, changes ...func(*Candidate)) Candidate {
+		c := candidate(x, commit, height)
+		for _, change := range changes {
+			change(&c)
+		}
+		return c
+	}
+	differs := func(c *Candidate) { c.Fit = FitDiffers }
+	revoked := func(c *Candidate) { c.Proof.Revoked = true }
+	for _, c := range []struct {
+		name       string
+		candidates []Candidate
+		claims     string
+		want       string
+	}{
+		{"the one it names", []Candidate{is("aaaaaaa", 21, revoked), is("bbbbbbb", 22, differs, revoked)}, "bbbbbbb", "bbbbbbb"},
+		{"the one that fits", []Candidate{is("aaaaaaa", 22, differs), is("bbbbbbb", 21, revoked)}, "", "bbbbbbb"},
+		{"the one that lacks least", []Candidate{is("aaaaaaa", 22, differs, revoked), is("bbbbbbb", 21, differs)}, "", "bbbbbbb"},
+		{"the newest", []Candidate{is("aaaaaaa", 21, differs), is("bbbbbbb", 22, differs)}, "", "bbbbbbb"},
+	} {
+		for range 2 {
+			f := deployment(x, change.Update)
+			f.Candidates, f.Origin.Commit, f.Making = c.candidates, c.claims, change.Absent
+			if v := Admit(f); v.Outcome == Allow || v.Commit != c.want || v.Proof == nil || v.Proof.Commit != c.want {
+				t.Errorf("%s: explained by %s", c.name, v.Commit)
+			}
+			c.candidates = []Candidate{c.candidates[1], c.candidates[0]}
+		}
+	}
+}
+
+// TestToleratedFieldsAreNamed: a verdict that used a tolerance says so, and so does one of an
+// object whose marks contradict each other.
+func TestToleratedFieldsAreNamed(t *testing.T) {
+	f := proven(production(), func(c *Candidate) { c.Tolerated = []string{"metadata.annotations.x"} })
+	f.Origin.Conflicts = []string{"Flux says a, Argo CD says b"}
+	v := Admit(f)
+	if v.Outcome != Allow || !strings.Contains(v.Message(), `tolerating "metadata.annotations.x"`) {
+		t.Errorf("%s: %s", v.Outcome, v.Message())
+	}
+	if s := v.Status(); len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "Argo CD says b") {
+		t.Errorf("warnings %q", s.Warnings)
+	}
+}
+
+// TestTryIsNeedsAndAdmit: one pass says the same as two.
+func TestTryIsNeedsAndAdmit(t *testing.T) {
+	for _, s := range situations() {
+		for _, gathered := range []Need{0, NeedShape | NeedOwner, allStages} {
+			f := s.make(staging())
+			f.Gathered = gathered
+			v, need := Try(&f)
+			if need != Needs(f) {
+				t.Errorf("%s: needs %b, and %b", s.name, need, Needs(f))
+			}
+			if want := Admit(f); need == 0 && (v.Outcome != want.Outcome || v.Lane != want.Lane || v.Message() != want.Message()) {
+				t.Errorf("%s: %s and %s", s.name, v.Message(), want.Message())
+			}
+		}
+	}
+}
+
+// TestUnmarked: a commit whose delivery could not be marked is not allowed, and says why.
+func TestUnmarked(t *testing.T) {
+	v := Admit(proven(production()))
+	v.Outcome, v.Findings = Unknown, append(v.Findings, Unmarked())
+	if v.Admits() || !strings.Contains(v.Message(), "could not be kept") {
+		t.Errorf("%s", v.Message())
+	}
+}
+
 // TestAWarningTierDoesNotOpenAStrictOne: where one tier only warns and another enforces, the one
 // that lets nothing through decides, whichever refuses more gravely.
 func TestAWarningTierDoesNotOpenAStrictOne(t *testing.T) {

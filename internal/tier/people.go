@@ -1,6 +1,7 @@
 package tier
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ type Principal struct {
 // People is everybody Fairway knows. The zero value knows nobody.
 type People struct {
 	Digest  string // of all teams: a policy input (ruling 4)
+	names   []string // sorted
 	byName  map[string]*Principal
 	byEmail map[string]string // lower-cased
 	byUser  map[string]string
@@ -73,7 +75,8 @@ func NewPeople(digest string, teams []TeamSpec) (People, []string) {
 			p.join(t.Name, m)
 		}
 	}
-	for _, name := range p.Names() {
+	p.names = slices.Sorted(maps.Keys(p.byName))
+	for _, name := range p.names {
 		for _, address := range lower(p.byName[name].Emails) {
 			p.claims[address] = union(p.claims[address], []string{name})
 		}
@@ -176,14 +179,7 @@ func keyID(k Key) string {
 }
 
 // Names are the names of all principals, sorted.
-func (p People) Names() []string {
-	names := make([]string, 0, len(p.byName))
-	for n := range p.byName {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
+func (p People) Names() []string { return slices.Clone(p.names) }
 
 // Get returns the principal of that name.
 func (p People) Get(name string) (Principal, bool) {
