@@ -65,6 +65,10 @@ func (w *surveyor) members(n, old ref, of *fields, f fills) {
 			continue
 		}
 		top := w.descend(func(s *owned) *owned { return s.field(name) })
+		if !w.native && w.owner() < 0 && of.field(name).isDefault(w.d, c, of.fallbacks[string(name)], 0) {
+			w.stack = w.stack[:top]
+			continue
+		}
 		w.value(fieldStep(w.d, c), c, before, of.field(name), below)
 		w.stack = w.stack[:top]
 	}
@@ -122,8 +126,9 @@ func (w *surveyor) value(step elem, n, old ref, t *shape, f fills) {
 	owner, whole := w.owner(), !granular || w.d.empty(n)
 	switch {
 	case whole && owner == 0, w.d.kind(n) == null:
-	case granular && whole && w.native:
-		// An empty struct, which the Go type spells out.
+	case granular && whole && (w.native || w.d.kind(n) == list):
+		// An empty struct, which the Go type spells out; or a list of items with nothing in it, which
+		// no set of fields can hold, whoever sent it.
 	case whole:
 		w.leaf(owner, n, old, f)
 	case owner < 0 && old == none:

@@ -2,6 +2,7 @@ package canon
 
 import (
 	"crypto/hmac"
+	"slices"
 
 	"github.com/fairway-dev/fairway/internal/change"
 )
@@ -76,6 +77,7 @@ func (r Result) BoundTo(d change.Digest) bool {
 func Bind(b Binding) Result {
 	j := judge{Binding: b}
 	if reason, paths := j.run(); reason != Applied {
+		slices.Sort(paths)
 		return Result{Reason: reason, Paths: paths}
 	}
 	return j.result

@@ -76,9 +76,12 @@ func (t *defaults) of(k change.Kind) (f fills) {
 	return f
 }
 
-// field are the positions of a member.
+// field are the positions of a member. What the server chooses, it chooses with all that is in it.
 func (f *fills) field(name []byte) (out fills) {
 	for _, x := range f.at[:f.n] {
+		if x.any {
+			out.add(x)
+		}
 		if y := x.named[string(name)]; y != nil {
 			out.add(y)
 		}
@@ -94,6 +97,9 @@ func (f *fills) field(name []byte) (out fills) {
 // item are the positions of a list item, by what the item holds.
 func (f *fills) item(d *doc, n ref) (out fills) {
 	for _, x := range f.at[:f.n] {
+		if x.any {
+			out.add(x)
+		}
 		for i := range x.parts {
 			if x.parts[i].matchItem(d, n) {
 				out.add(x.below[i])
@@ -149,10 +155,21 @@ func (f *fills) like() (names []string) {
 	return names
 }
 
-// means reports whether the value at n says the same as its absence.
+// means reports whether the value at n says the same as its absence: it is what the server fills in,
+// or the empty string, which a Go type cannot tell from none.
 func (f *fills) means(d *doc, n ref) bool {
 	for _, x := range f.at[:f.n] {
-		if x.always && bytes.Equal(x.values[0], appendWhole(nil, d, n, true, nil)) {
+		if x.always && (d.kind(n) == text && len(d.bytes(n)) == 0 || bytes.Equal(x.values[0], appendWhole(nil, d, n, true, nil))) {
+			return true
+		}
+	}
+	return false
+}
+
+// filledIn reports whether the server makes a map at the place whenever there is none.
+func (f *fills) filledIn() bool {
+	for _, x := range f.at[:f.n] {
+		if x.always && x.values[0][0] == '{' {
 			return true
 		}
 	}

@@ -151,26 +151,38 @@ func Differ(object *Object, manager string, manifest map[string]any, s Schema) (
 	}
 	a, b := object.leaves(t, &haveSet), want.leaves(t, &wantSet)
 	var out []string
-	for p, v := range a {
-		if w, ok := b[p]; !ok || v != w {
+	for p, v := range a.values {
+		if w, ok := b.values[p]; !ok || v != w {
 			out = append(out, p)
 		}
 	}
-	for p := range b {
-		if _, ok := a[p]; !ok {
+	for p := range b.values {
+		if _, ok := a.values[p]; !ok {
 			out = append(out, p)
+		}
+	}
+	if len(out) == 0 { // with the same items, their order
+		for p, v := range a.orders {
+			if v != b.orders[p] {
+				out = append(out, p)
+			}
 		}
 	}
 	slices.Sort(out)
 	return out, nil
 }
 
-// leaves are the owned fields by path, each with its encoding and, for a list, the order of its
-// owned items.
-func (o *Object) leaves(t *Type, s *owned) map[string]string {
-	out := map[string]string{}
+// leaves are the owned fields of an object with their encoding, and the order of the owned items of
+// its lists, by path.
+type leaves struct {
+	values, orders map[string]string
+}
+
+func (o *Object) leaves(t *Type, s *owned) leaves {
+	out := leaves{map[string]string{}, map[string]string{}}
 	w := encoder{d: o.doc, native: t.traits.Native}
-	w.each = func(p path, written []byte) { out[p.String()] += string(written) }
+	w.each = func(p path, written []byte) { out.values[p.String()] = string(written) }
+	w.order = func(p path, written []byte) { out.orders[p.String()] = string(written) }
 	w.set(s, 0, t.root, shippedDefaults().of(o.meta.Kind))
 	return out
 }

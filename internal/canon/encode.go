@@ -29,9 +29,9 @@ type encoder struct {
 	path    path
 	at      path // where err happened
 	err     error
-	// each, if set, is given what was written of each owned field, without what is below it, and of
-	// each list the order of its owned items.
-	each func(p path, written []byte)
+	// each and order, if set, are given what was written of each owned field, without what is below
+	// it, and of each list the steps of its owned items in their order.
+	each, order func(p path, written []byte)
 }
 
 // set writes the part of the object at n that s owns.
@@ -83,7 +83,7 @@ func (w *encoder) items(s *owned, n ref, it *items, f *fills) {
 			return
 		}
 		written[i] = true
-		if w.each != nil {
+		if w.order != nil {
 			order = appendSized(order, step)
 		}
 		w.node(&s.kids[i], c, it.of, f.item(w.d, c))
@@ -93,8 +93,8 @@ func (w *encoder) items(s *owned, n ref, it *items, f *fills) {
 			w.node(&s.kids[i], none, nil, fills{})
 		}
 	}
-	if w.each != nil {
-		w.each(w.path, order)
+	if w.order != nil {
+		w.order(w.path, order)
 	}
 }
 
@@ -131,7 +131,7 @@ func (w *encoder) node(k *owned, n ref, t *shape, f fills) {
 			w.scalar(n)
 		}
 	}
-	if w.each != nil {
+	if w.each != nil && (k.member || len(k.kids) == 0) {
 		w.each(w.path, w.buf[start:])
 	}
 	if len(k.kids) > 0 {
@@ -171,11 +171,11 @@ func (w *encoder) leaf(n ref, t *shape, f *fills) {
 // is not looked at.
 func (w *encoder) blurred(t *shape, f *fills) bool {
 	switch {
-	case t == nil:
-		return false
-	case t.list() != nil:
+	case t == nil || !t.compiled().single:
+		return false // a scalar may stand there, and a scalar always counts
+	case t.items != nil:
 		return true
-	case !t.compiled().known || t.fields == nil:
+	case t.fields == nil:
 		return false
 	case len(t.fields.named) == 0:
 		return true
@@ -233,13 +233,19 @@ func appendMember(dst []byte, d *doc, c ref, native bool, f *fills) []byte {
 	if native && (d.kind(c) == null || d.kind(c) == list && d.empty(c)) {
 		return dst
 	}
-	var below *fills
-	if f != nil && f.n > 0 {
-		if x := f.field(d.key(c)); x.n > 0 {
-			if below = &x; native && x.means(d, c) {
-				return dst
-			}
-		}
+	if f == nil || f.n == 0 {
+		return appendWhole(appendSized(append(dst, ':'), d.key(c)), d, c, native, nil)
 	}
-	return appendWhole(appendSized(append(dst, ':'), d.key(c)), d, c, native, below)
+	below := f.field(d.key(c))
+	if native && below.means(d, c) {
+		return dst
+	}
+	start := len(dst)
+	dst = appendSized(append(dst, ':'), d.key(c))
+	value := len(dst)
+	dst = appendWhole(dst, d, c, native, &below)
+	if native && string(dst[value:]) == "{}" && below.filledIn() {
+		return dst[:start] // nothing but defaults, in a map that the server would make anyway
+	}
+	return dst
 }

@@ -43,6 +43,7 @@ type shape struct {
 	items  *items  // what a list is; nil: a leaf
 	fields *fields // what a map is; nil: a leaf
 	known  bool    // the schema has something to say about maps
+	single bool    // the field holds one sort of value: not "int or string", nor anything at all
 }
 
 // items is the type of a list whose items have an identity.
@@ -59,8 +60,9 @@ type listKey struct {
 
 // fields is the type of a map whose fields are owned one by one.
 type fields struct {
-	named map[string]*shape
-	rest  *shape // of all other names; nil: without a schema
+	named     map[string]*shape
+	fallbacks map[string]*doc // the defaults of fields
+	rest      *shape          // of all other names; nil: without a schema
 }
 
 func (s *shape) compiled() *shape {
@@ -69,6 +71,7 @@ func (s *shape) compiled() *shape {
 		if !ok {
 			return
 		}
+		s.single = atom.Scalar == nil && (atom.List == nil || atom.Map == nil)
 		if l := atom.List; l != nil && l.ElementRelationship == schema.Associative {
 			s.items = s.compileList(l)
 		}
@@ -88,8 +91,10 @@ func (s *shape) compileList(l *schema.List) *items {
 	for _, name := range l.Keys {
 		k := listKey{name: name}
 		if element.Map != nil {
-			if f, ok := element.Map.FindField(name); ok && f.Default != nil {
-				k.fallback = scalarOf(f.Default)
+			if f, ok := element.Map.FindField(name); ok {
+				if d := docOf(f.Default); d != nil {
+					k.fallback = appendScalar(nil, d, 0)
+				}
 			}
 		}
 		it.keys = append(it.keys, k)
@@ -101,6 +106,12 @@ func (s *shape) compileMap(m *schema.Map) *fields {
 	f := &fields{named: make(map[string]*shape, len(m.Fields)), rest: s.sub(m.ElementType)}
 	for _, sf := range m.Fields {
 		f.named[sf.Name] = s.sub(sf.Type)
+		if d := docOf(sf.Default); d != nil {
+			if f.fallbacks == nil {
+				f.fallbacks = map[string]*doc{}
+			}
+			f.fallbacks[sf.Name] = d
+		}
 	}
 	return f
 }
@@ -127,8 +138,11 @@ func (s *shape) sub(t schema.TypeRef) *shape {
 	return named.(*shape)
 }
 
-// scalarOf is the canonical form of a default in a schema.
-func scalarOf(v any) []byte {
+// docOf is a default in a schema as JSON; nil: there is none.
+func docOf(v any) *doc {
+	if v == nil {
+		return nil
+	}
 	b, err := value.ToJSON(value.NewValueInterface(v))
 	if err != nil {
 		return nil
@@ -137,7 +151,33 @@ func scalarOf(v any) []byte {
 	if err != nil {
 		return nil
 	}
-	return appendScalar(nil, d, 0)
+	return d
+}
+
+// isDefault reports whether the value at n is what a schema's default makes: the default itself,
+// with the defaults of the fields that it leaves out.
+func (s *shape) isDefault(d *doc, n ref, fallback *doc, at ref) bool {
+	if fallback == nil || d.kind(n) != fallback.kind(at) {
+		return false
+	}
+	if d.kind(n) != object {
+		return same(d, n, fallback, at)
+	}
+	of, met := s.object(), int32(0)
+	if of == nil {
+		of = anyFields
+	}
+	for c := d.first(n); c != none; c = d.next(c) {
+		name := d.key(c)
+		if e := fallback.memberAfter(at, name, none); e != none {
+			if met++; !of.field(name).isDefault(d, c, fallback, e) {
+				return false
+			}
+		} else if !of.field(name).isDefault(d, c, of.fallbacks[string(name)], 0) {
+			return false
+		}
+	}
+	return met == fallback.nodes[at].count
 }
 
 // list is what the shape says of a list; nil: it is a leaf.

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/kubernetes/scheme"
+	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 )
 
@@ -62,8 +63,22 @@ func native(t typed.ParseableType, from *runtime.Scheme, gvk schema.GroupVersion
 		canonical: func(manifest map[string]any) (map[string]any, error) {
 			return roundTrip(manifest, from, gvk)
 		},
-		digest: sync.OnceValue(func() [sha256.Size]byte { return sumType(t, "native") }),
+		digest: onceSum(t, "native"),
 	}
+}
+
+// onceSum is sumType where somebody first asks for it.
+func onceSum(t typed.ParseableType, more string) func() [sha256.Size]byte {
+	return sync.OnceValue(func() [sha256.Size]byte { return sumType(t, more) })
+}
+
+// builtInSchema is the schema that all built-in types share.
+func builtInSchema() *smd.Schema {
+	t, ok := parseable(applyconfigurations.NewTypeConverter(scheme.Scheme), schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"})
+	if !ok {
+		panic("client-go has no type for a ConfigMap")
+	}
+	return t.Schema
 }
 
 func hasField(t typed.ParseableType, name string) bool {

@@ -1,12 +1,19 @@
 package schema
 
-import "k8s.io/apimachinery/pkg/runtime/schema"
+import (
+	"encoding/base64"
 
-// derive fills in what the API server derives from other fields inside a list that is owned as a
-// whole. The table of canon holds constants only; these few are the rest. Anything that is not
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// derive does what the API server does to a manifest beyond its Go type and beyond constants, which
+// are the table's of canon: it moves a Secret's stringData, and fills in what it derives from other
+// fields inside a list that is owned as a whole. Anything that is not
 // shaped as expected is left alone: the API server will refuse it.
 func derive(gvk schema.GroupVersionKind, o map[string]any) {
 	switch gvk.GroupKind() {
+	case schema.GroupKind{Kind: "Secret"}:
+		foldStringData(o)
 	case schema.GroupKind{Kind: "LimitRange"}:
 		each(child(o, "spec")["limits"], deriveLimits)
 	case schema.GroupKind{Group: "resource.k8s.io", Kind: "ResourceClaim"}:
@@ -14,6 +21,21 @@ func derive(gvk schema.GroupVersionKind, o map[string]any) {
 	case schema.GroupKind{Group: "resource.k8s.io", Kind: "ResourceClaimTemplate"}:
 		deriveDevices(child(child(o, "spec"), "spec"))
 	}
+}
+
+// foldStringData: what stands in stringData wins over data, and is kept there.
+func foldStringData(secret map[string]any) {
+	for name, v := range child(secret, "stringData") {
+		data := child(secret, "data")
+		if data == nil {
+			data = map[string]any{}
+			secret["data"] = data
+		}
+		if s, ok := v.(string); ok {
+			data[name] = base64.StdEncoding.EncodeToString([]byte(s))
+		}
+	}
+	delete(secret, "stringData")
 }
 
 // deriveLimits: the default limit of a container is its maximum, the default request the default
