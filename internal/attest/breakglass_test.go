@@ -208,6 +208,39 @@ func TestT54EarlierEnd(t *testing.T) {
 	}
 }
 
+// TestRuling24Bound: an approval names the request's digest, the namespace's UID and the nonce, and
+// each of the three has to fit.
+func TestRuling24Bound(t *testing.T) {
+	w := newTown(t)
+	asked, _ := w.request(t, "alice", aRequest())
+	whole := attest.BreakGlassApproval{
+		RequestDigest: asked.Digest(), NamespaceUID: "uid-1", Nonce: aRequest().Nonce, NotAfter: minute(60), SaidAt: minute(2),
+	}
+	for name, c := range map[string]struct {
+		change func(a *attest.BreakGlassApproval)
+		fits   bool
+	}{
+		"as it is":       {func(*attest.BreakGlassApproval) {}, true},
+		"another digest": {func(a *attest.BreakGlassApproval) { a.RequestDigest = sum("0") }, false},
+		"another UID":    {func(a *attest.BreakGlassApproval) { a.NamespaceUID = "uid-2" }, false},
+		"another nonce":  {func(a *attest.BreakGlassApproval) { a.Nonce = "another-NONCE-0123456789" }, false},
+	} {
+		a := whole
+		c.change(&a)
+		payload := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"breakglass-request","digest":{"sha256":"` + a.RequestDigest +
+			`"}}],"predicateType":"` + attest.BreakGlassApprovalKind + `","predicate":` + write(t, a) + `}`
+		envelope := write(t, w.forge(t, "bob", attest.BreakGlassNamespace, payloadType, payload))
+		signed, no := attest.VerifyBreakGlassApproval([]byte(envelope), minute(2), w.keyring)
+		if no != nil {
+			t.Fatalf("%s: %s", name, no)
+		}
+		_, refusals := attest.BreakGlass(asked, []attest.Signed[attest.BreakGlassApproval]{signed}, w.emergency())
+		if fits := len(refusals) == 0; fits != c.fits {
+			t.Errorf("%s: %v", name, refusals)
+		}
+	}
+}
+
 // TestInvalidBreakGlass: what cannot be signed.
 func TestInvalidBreakGlass(t *testing.T) {
 	w := newTown(t)

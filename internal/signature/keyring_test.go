@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
@@ -194,6 +197,67 @@ func TestT11FullFingerprints(t *testing.T) {
 	got := k.VerifyCommit(payload, armour, day(2), day(2))
 	if got.State != change.UnknownKey || got.Fingerprint == whole || !strings.HasSuffix(got.Fingerprint, whole[24:]) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestT41CopiesOfOneCertificate: where two copies of one OpenPGP certificate differ, the shorter life
+// and the revocation count, in whatever order they are listed.
+func TestT41CopiesOfOneCertificate(t *testing.T) {
+	l := newLab(t)
+	payload := []byte("x")
+	for name, c := range map[string]struct {
+		alter func(fpr string)
+		want  change.SignatureState
+	}{
+		"ended":   {func(fpr string) { l.gpg(day(2), nil, "--quick-set-expire", fpr, "20240105T000000") }, change.ExpiredKey},
+		"revoked": {func(fpr string) { l.revokePGP(day(2), fpr) }, change.RevokedKey},
+	} {
+		l.newPGP(name, "ed25519", day(1), "0")
+		before, armour := l.exportPGP(name), l.signPGP(day(10), name, payload)
+		c.alter(l.pgpFingerprint(name))
+		keys := []tier.Key{{Format: tier.OpenPGP, Public: before}, {Format: tier.OpenPGP, Public: l.exportPGP(name)}}
+		if got := keyringOf(t, map[string][]tier.Key{"alice": keys[:1]}).VerifyCommit(payload, armour, day(10), day(10)); got.State != change.Good {
+			t.Errorf("%s: the older copy alone says %s", name, got.State)
+		}
+		for range 2 {
+			slices.Reverse(keys)
+			if got := keyringOf(t, map[string][]tier.Key{"alice": keys}).VerifyCommit(payload, armour, day(10), day(10)); got.State != c.want {
+				t.Errorf("%s: %s (%s), want %s", name, got.State, got.Detail, c.want)
+			}
+		}
+	}
+}
+
+// TestT11NewerOpenPGP: version 6 is what gpg does not know, so git and we would differ.
+func TestT11NewerOpenPGP(t *testing.T) {
+	entity, err := openpgp.NewEntity("alice", "", "alice@example.com", &packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoEd25519})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var public, raw bytes.Buffer
+	w, err := armor.Encode(&public, openpgp.PublicKeyType, nil)
+	if err == nil {
+		err = entity.Serialize(w)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err == nil {
+		err = openpgp.DetachSign(&raw, []*openpgp.Entity{entity}, strings.NewReader("x"), nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, problems := NewKeyring(peopleOf(map[string][]tier.Key{"alice": {{Format: tier.OpenPGP, Public: public.String()}}}))
+	if d := cmp.Diff([]string{"key 1 of alice: version 6 keys are not supported"}, problems); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	armour, err := encodeOpenPGP(raw.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := k.VerifyCommit([]byte("x"), armour, day(1), day(1)); got.State != change.Unsupported {
+		t.Errorf("%s: %s", got.State, got.Detail)
 	}
 }
 

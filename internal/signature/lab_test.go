@@ -34,7 +34,7 @@ type lab struct {
 
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "fw") // short, for the socket of gpg-agent
+	dir, err := os.MkdirTemp("", "fw") //nolint:usetesting // short, since the path of gpg-agent's socket is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +143,16 @@ func (l *lab) exportPGP(name string) string {
 func (l *lab) signPGP(at time.Time, name string, payload []byte, args ...string) []byte {
 	l.t.Helper()
 	return l.gpg(at, payload, append(args, "--armor", "--detach-sign", "--local-user", name+"@example.com")...)
+}
+
+// revokePGP imports the revocation that gpg made with the key.
+func (l *lab) revokePGP(at time.Time, fingerprint string) {
+	l.t.Helper()
+	certificate, err := os.ReadFile(filepath.Join(l.dir, "openpgp-revocs.d", fingerprint+".rev"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.gpg(at, []byte(strings.Replace(string(certificate), ":-----BEGIN", "-----BEGIN", 1)), "--import")
 }
 
 // sshPair is an SSH key in the forms that tests want.

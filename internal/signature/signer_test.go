@@ -27,7 +27,6 @@ func words(s string) func() ([]byte, error) { return func() ([]byte, error) { re
 // signatures for what they were made for and for nothing else.
 func TestSignersAgainstVerifier(t *testing.T) {
 	l := newLab(t)
-	now := time.Now().UTC().Truncate(time.Second)
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +40,7 @@ func TestSignersAgainstVerifier(t *testing.T) {
 	l.newPGP("open", "ed25519", day(1), "0")
 	l.newPGP("rsa", "rsa2048", day(1), "0")
 	l.run(nil, "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "opensesame", "--quick-generate-key", "locked <locked@example.com>", "ed25519", "sign", "0")
+	now := time.Now().UTC() // after the keys were made; a Signer signs by the real clock
 	secret := func(name, pass string) string {
 		return string(l.run(nil, "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", pass, "--armor", "--export-secret-keys", name+"@example.com"))
 	}
