@@ -169,8 +169,8 @@ func (q *question) verdict() Verdict {
 		namespace = q.f.Install.Namespace
 	}
 	enforcement := q.t.Enforcement
-	if evidence(q.f) {
-		enforcement = tier.Enforce // a tier that only warns does not open what other tiers rest on
+	if evidence(q.f) || q.shut || seals(q.f) {
+		enforcement = tier.Enforce // a tier that only warns does not open what all tiers rest on
 	}
 	return Verdict{
 		Lane: LaneRefuse, Tier: q.t.Name, Generation: q.t.Generation, Enforcement: enforcement,
@@ -202,13 +202,17 @@ func (q *question) refuse(v Verdict) Verdict {
 }
 
 // heavier reports whether v weighs more than w: what does not let the request through comes
-// first, then the graver outcome, then what was judged rather than open.
+// first, then the graver outcome, then what names the proof whose delivery is to be marked, then
+// what was judged rather than open.
 func heavier(v, w Verdict) bool {
 	if v.Admits() != w.Admits() {
 		return w.Admits()
 	}
 	if gravity(v.Outcome) != gravity(w.Outcome) {
 		return gravity(v.Outcome) > gravity(w.Outcome)
+	}
+	if (v.Proof == nil) != (w.Proof == nil) {
+		return v.Proof != nil
 	}
 	return w.Lane == LaneOpen && v.Lane != LaneOpen
 }

@@ -56,6 +56,7 @@ const (
 	CodeSealed       Code = "FW214"
 	CodeSealing      Code = "FW215"
 	CodeTwoSources   Code = "FW216"
+	CodeUnsealing    Code = "FW217"
 )
 
 // What is refused at run time, and on deletion.
@@ -130,6 +131,7 @@ func Codes() []Entry {
 		{CodeSealed, "SealedUnreadable", "sealed, and no binding to judge by", "The install is sealed, or may be, and its cluster binding could not be read.", "Restore the TierBinding \"cluster\"; break-glass is the way in an emergency."},
 		{CodeSealing, "SealingRefused", "does not seal as installed", "The binding that seals the install must name the repository and the key fingerprint that were given at install.", "Name the repository and key that were given at install."},
 		{CodeTwoSources, "TwoSources", "two sources render it", "An object has exactly one source. Where the newest commits of two sources render it, neither may deliver it.", "Remove it from one of the sources, and deliver that commit first."},
+		{CodeUnsealing, "UnsealingRefused", "unsealing is break-glass", "Without its cluster binding the install could judge nothing of the cluster scope, Fairway's own configuration included.", "Change the binding through Git; to remove it use break-glass."},
 
 		{CodeSubresourceRow, "SubresourceRefused", "sub-resource refused", "The table of sub-resources does not allow the write in this tier.", "List the controller in the tier or binding, or use break-glass."},
 		{CodeStatus, "StatusChangesMore", "changes more than status", "A write to /status changes something beside .status.", "Change metadata and spec in Git."},

@@ -9,10 +9,14 @@ import (
 // that the tier admits, of every source, does not render it, in whatever version, and a delivered
 // one did. It may also go where its source lets the engine re-create objects and the live object
 // is not what Git renders any more. Whoever asks, anything else stays, and an object that no
-// source ever delivered is nobody's to prune.
+// source ever delivered is nobody's to prune. The binding that seals the install goes by
+// break-glass alone (ruling 9).
 func deleteLane(q *question) answer {
 	if !q.delivers(change.Delete) {
 		return pass()
+	}
+	if seals(q.f) {
+		return miss(unmet(CodeUnsealing, Deny, "the TierBinding \""+clusterBinding+"\" seals the install"))
 	}
 	if !q.f.Gathered.Has(NeedRenders) {
 		return answer{need: NeedRenders}

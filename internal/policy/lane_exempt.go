@@ -61,9 +61,10 @@ func hygieneLane(q *question) answer {
 }
 
 // openLane: the tier admits everything, and nothing is asked of anybody. Fairway's evidence is no
-// environment's content, so an open tier does not open it.
+// environment's content, so an open tier does not open it; nor does it open a cluster scope of which
+// nobody can tell what guards it, or the seal of the install.
 func openLane(q *question) answer {
-	if q.t.Lane != tier.Open || q.reserved {
+	if q.t.Lane != tier.Open || q.reserved || q.shut || seals(q.f) {
 		return pass()
 	}
 	return admit(CodeOpen, "the tier admits everything")

@@ -2,6 +2,9 @@ package policy
 
 import "github.com/fairway-dev/fairway/internal/change"
 
+// clusterBinding is the name of the TierBinding that seals the install.
+const clusterBinding = "cluster"
+
 // clusterScope reports whether the cluster binding guards the object: it is cluster-scoped, or
 // configuration of Fairway. A Namespace is judged at its own tiers instead (ruling 7).
 func clusterScope(f *Facts) bool {
@@ -37,7 +40,7 @@ func unsealedLane(q *question) answer {
 	if q.f.Sealed != change.Absent {
 		return pass()
 	}
-	if sealing(q.f) && q.f.SealingWrite != change.Present {
+	if seals(q.f) && q.f.Request.Operation != change.Delete && q.f.SealingWrite != change.Present {
 		return last(unmet(CodeSealing, outcomeOf(q.f.SealingWrite), "this TierBinding would seal the install to something else than it was told at install"))
 	}
 	return admit(CodeUnsealed, "RBAC alone guards this").
@@ -55,9 +58,12 @@ func told(f *Facts) string {
 	return "the install is sealed, and its cluster binding could not be read"
 }
 
-// sealing reports whether the request writes the cluster binding.
-func sealing(f *Facts) bool {
+// seals reports whether the request is about the binding that seals the install: it comes, or it
+// goes.
+func seals(f *Facts) bool {
 	r := &f.Request
-	return r.Resource.Group == ownGroup && r.Kind.Kind == "TierBinding" && r.ID.Name == "cluster" && r.Operation != change.Delete &&
-		r.Resource.Subresource == ""
+	if r.Resource.Group != ownGroup || r.Kind.Kind != "TierBinding" || r.ID.Name != clusterBinding || r.Resource.Subresource != "" {
+		return false
+	}
+	return r.Operation == change.Delete || f.Sealed != change.Present
 }

@@ -418,6 +418,12 @@ func fairwayKinds() []situation {
 		{"T-26: sealed, a ClusterRole that Git does not know", func(t tier.Tier) Facts { return clusterRole(t, change.Present, change.Present) }},
 		{"ruling 9: the write that seals", func(t tier.Tier) Facts { return binding(t, change.Present) }},
 		{"ruling 9: sealing to another repository", func(t tier.Tier) Facts { return binding(t, change.Absent) }},
+		{"ruling 9: the sealing binding is deleted", func(t tier.Tier) Facts {
+			f := request(t, change.Delete, own("TierBinding"), "tierbindings", "cluster", flux)
+			f.Request.ID.Namespace = "fairway-system"
+			f.Renders = []RenderFact{{Source: "web", Tier: t.Name, Absent: change.Present, Delivered: change.Present}}
+			return f
+		}},
 		{"ruling 9: sealing, not known to what", func(t tier.Tier) Facts { return binding(t, change.CouldNotTell) }},
 		{"ruling 14: a proof by the prover", func(t tier.Tier) Facts { return proof(t, fairway, change.Present) }},
 		{"ruling 14: the prover's name without its signature", func(t tier.Tier) Facts { return proof(t, fairway, change.Absent) }},

@@ -154,6 +154,24 @@ func TestTryIsNeedsAndAdmit(t *testing.T) {
 	}
 }
 
+// TestTheProofOfADeliveryIsKept: of two tiers that allow, the verdict is that of the lane whose
+// delivery must be marked.
+func TestTheProofOfADeliveryIsKept(t *testing.T) {
+	for _, order := range [][]tier.Tier{{sandbox(), production()}, {production(), sandbox()}} {
+		f := proven(production())
+		f.Tiers = order
+		for i, x := range order {
+			if x.Name == "production" {
+				f.Candidates[0].Standings = make([]Standing, 2)
+				f.Candidates[0].Standings[i] = Standing{Tier: x.Name, Digests: []string{"now"}, Newest: change.Present}
+			}
+		}
+		if v := Admit(f); v.Lane != LaneProven || v.Proof == nil {
+			t.Errorf("%s by %s", v.Outcome, v.Lane)
+		}
+	}
+}
+
 // TestUnmarked: a commit whose delivery could not be marked is not allowed, and says why.
 func TestUnmarked(t *testing.T) {
 	v := Admit(proven(production()))
@@ -193,8 +211,8 @@ func TestWarnAndAuditNeverRefuse(t *testing.T) {
 			f := s.make(x)
 			v := Admit(f)
 			status := v.Status()
-			if evidence(&f) || len(f.Tiers) == 0 {
-				continue // evidence is guarded in every tier
+			if evidence(&f) || shut(&f) || seals(&f) || len(f.Tiers) == 0 {
+				continue // guarded in every tier
 			}
 			if !status.Allowed || status.Code != 200 || status.Message != "" {
 				t.Errorf("%s: %s refuses with %d", s.name, e, status.Code)

@@ -33,7 +33,7 @@ func (o Outcome) String() string {
 }
 
 // Lane is the way on which a request was decided. The order of the constants is the order in which
-// the lanes are tried (20-model.md).
+// the lanes are tried.
 type Lane string
 
 // The lanes.

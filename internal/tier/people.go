@@ -41,7 +41,7 @@ type Principal struct {
 
 // People is everybody Fairway knows. The zero value knows nobody.
 type People struct {
-	Digest  string // of all teams: a policy input (ruling 4)
+	Digest  string   // of all teams: a policy input (ruling 4)
 	names   []string // sorted
 	byName  map[string]*Principal
 	byEmail map[string]string // lower-cased
