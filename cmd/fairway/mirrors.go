@@ -29,7 +29,7 @@ type mirrors struct {
 	renderer *render.Renderer
 	schema   func() canon.Schema
 	// credentials are those of a repository, from wherever the install keeps them.
-	credentials func(ctx context.Context, repository string) (gitrepo.Credentials, error)
+	credentials func(ctx context.Context, repository string) (remoteAccess, error)
 	now         func() time.Time
 	// alarm is told what a person should look at: a ref that was rewound, a statement that is not
 	// believed.
@@ -96,7 +96,9 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the mirror's folder: %w", err)
 	}
-	mirror, err := gitrepo.Open(filepath.Join(dir, "git"), r.URL, gitrepo.Options{Branches: r.Branches, Credentials: credentials})
+	mirror, err := gitrepo.Open(filepath.Join(dir, "git"), r.URL, gitrepo.Options{
+		Branches: r.Branches, Credentials: credentials.Credentials, CAFile: credentials.caFile,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +111,16 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 	}
 	m.open[r.Name] = have
 	return have, nil
+}
+
+// mirrorOf is the open mirror of a repository; nil where there is none.
+func (m *mirrors) mirrorOf(repository string) *gitrepo.Mirror {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at, ok := m.open[repository]; ok {
+		return at.mirror
+	}
+	return nil
 }
 
 // see remembers when the commits that a fetch brought were first seen. Those of a first fetch are

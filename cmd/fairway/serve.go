@@ -20,7 +20,6 @@ import (
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/gate"
-	"github.com/fairway-dev/fairway/internal/gitrepo"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/store"
@@ -30,8 +29,8 @@ import (
 // proveTimeout bounds one look at one repository.
 const proveTimeout = 5 * time.Minute
 
-// errNotReady is why reviews are put off: nothing was looked at yet.
-var errNotReady = errors.New("the repositories have not been looked at yet")
+// errNotReady is why reviews are put off at the start.
+var errNotReady = errors.New("what decides has not been read yet")
 
 // serve runs gate and prover until the context ends.
 func serve(ctx context.Context, o cli.ServeOptions) error {
@@ -49,36 +48,65 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 
 // serveDir serves from YAML files, with everything else in memory.
 func serveDir(ctx context.Context, o cli.ServeOptions, log logr.Logger) error {
-	key, err := digestKey(o.StateDir)
+	in, err := newDirInstall(o, log)
 	if err != nil {
 		return err
+	}
+	return run(ctx, o, log, service{
+		judge: in.gate, keeper: in.keeper, ready: in.keeper.Settled,
+		others: []func(context.Context) error{in.directory.watch(in.keeper.Changed)},
+	})
+}
+
+// dirInstall is an install without a cluster, wired and not yet running.
+type dirInstall struct {
+	directory *directory
+	mirrors   *mirrors
+	keeper    *prover.Keeper
+	gate      *gate.Gate
+}
+
+func newDirInstall(o cli.ServeOptions, log logr.Logger) (*dirInstall, error) {
+	key, err := digestKey(o.StateDir)
+	if err != nil {
+		return nil, err
 	}
 	d, err := newDirectory(o, log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m := &mirrors{
+	in := &dirInstall{directory: d, mirrors: &mirrors{
 		dir: filepath.Join(o.StateDir, "mirrors"), key: key, renderer: render.New(render.DefaultLimits(), d.schemas),
 		schema: func() canon.Schema { return d.schemas.current() }, now: time.Now, open: map[string]*mirrored{},
-		credentials: func(context.Context, string) (gitrepo.Credentials, error) { return gitrepo.Credentials{}, nil },
+		credentials: func(context.Context, string) (remoteAccess, error) { return remoteAccess{}, nil },
 		alarm:       func(repository, what string) { log.Info("look at this", "repository", repository, "what", what) },
-	}
-	keeper := prover.NewKeeper(d.state.World, m, d.shelf, prover.Settings{
+	}}
+	in.keeper = prover.NewKeeper(d.state.World, in.mirrors, d.shelf, prover.Settings{
 		Interval: o.Interval, Timeout: proveTimeout, Now: time.Now,
 		Report: func(repository string, err error) {
 			log.Error(err, "repository could not be proven", "repository", repository)
 		},
 	})
-	judge := gate.New(gate.Rooms{
+	in.gate = gate.New(gate.Rooms{
 		World: d.state.World, Types: func() canon.Types { return d.schemas.current() }, Proofs: d.shelf.Index, Marks: d.shelf.Marks,
-		Live: noCluster{}, Records: records{state: d.state, mirrors: m, selfSigned: neverSigned}, Making: keeper, Origins: origins{},
-		Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
+		Live: noCluster{}, Records: records{state: d.state, mirrors: in.mirrors, selfSigned: neverSigned}, Making: in.keeper,
+		Origins: origins{}, Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
 	})
-	return run(ctx, o, log, judge, keeper, d.watch(keeper.Changed))
+	return in, nil
+}
+
+// service is what run keeps going.
+type service struct {
+	judge  webhook.Judge
+	keeper *prover.Keeper
+	// ready says whether reviews can be judged yet; once they can, it is not asked again.
+	ready   func() bool
+	metrics []prometheus.Collector
+	others  []func(context.Context) error
 }
 
 // run serves reviews with a judge while the keeper and the others work. The first to fail ends all.
-func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, judge webhook.Judge, keeper *prover.Keeper, others ...func(context.Context) error) error {
+func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) error {
 	certs, err := certificates(o)
 	if err != nil {
 		return err
@@ -87,11 +115,12 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, judge webhook
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "fairway_repository_looks_total", Help: "Looks at repositories that have ended, whether or not they could be read.",
-	}, func() float64 { return float64(keeper.Looks()) }))
-	server := webhook.New(judge, webhook.Options{
+	}, func() float64 { return float64(s.keeper.Looks()) }))
+	registry.MustRegister(s.metrics...)
+	server := webhook.New(s.judge, webhook.Options{
 		GetCertificate: certs.GetCertificate, Log: log, Registry: registry, Limits: webhook.Limits{Grace: grace(o)},
 		Ready: func() error {
-			if settled.Load() || keeper.Settled() {
+			if settled.Load() || s.ready() {
 				settled.Store(true)
 				return nil
 			}
@@ -104,7 +133,7 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, judge webhook
 	}
 	_, _ = fmt.Fprintln(o.Log, "fairway: listening on https://"+listener.Addr().String()) // nothing is lost if nobody reads it
 	group, ctx := errgroup.WithContext(ctx)
-	for _, work := range append(others, keeper.Run, certs.Start) {
+	for _, work := range append(s.others, s.keeper.Run, certs.Start) {
 		group.Go(func() error { return untilDone(ctx, work) })
 	}
 	group.Go(func() error { return server.Serve(listener) })

@@ -81,7 +81,7 @@ func Evidence(v Verified) change.Approval {
 		Principal: v.Principal(), Level: change.LevelSigned, Decision: a.Decision,
 		Repository: a.Repository, Branch: a.Branch, Tiers: slices.Clone(a.Tiers),
 		MergeBase: a.MergeBase, Head: a.Head, HeadTree: a.HeadTree, RawDiffID: a.RawDiffID,
-		SaidAt: a.SaidAt, SeenAt: v.seenAt, Fingerprint: v.signature.Fingerprint, Source: v.source,
+		SaidAt: a.SaidAt, SeenAt: v.seenAt, Fingerprint: v.signature.Fingerprint, Source: v.source, Digest: v.digest,
 	}
 }
 

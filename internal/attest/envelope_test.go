@@ -153,7 +153,7 @@ func TestEvidence(t *testing.T) {
 		Principal: "alice", Level: change.LevelSigned, Decision: change.Approve, Repository: a.Repository, Branch: "main",
 		Tiers: []string{"prod"}, MergeBase: id("a"), Head: id("b"), HeadTree: id("c"), RawDiffID: sum("d"),
 		SaidAt: minute(1), SeenAt: minute(2), Fingerprint: w.signers["alice/2"].Fingerprint(),
-		Source: "refs/fairway/approvals/alice@" + id("e"),
+		Source: "refs/fairway/approvals/alice@" + id("e"), Digest: v.Digest(),
 	}
 	if d := cmp.Diff(want, attest.Evidence(v)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -116,6 +116,7 @@ type Approval struct {
 	SeenAt      time.Time
 	Fingerprint string // of the approver's key
 	Source      string // where it was found: a ref and commit, or a URL
+	Digest      string // SHA-256 in hex of what was signed; empty where nothing was
 }
 
 // Landing is the arrival of one change unit on a branch, proven by content.

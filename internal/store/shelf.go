@@ -58,4 +58,6 @@ func Surplus(proofs []*change.Proof, delivered []change.Delivered) []*change.Pro
 
 // ProofName is the name of the ProvenCommit of a proof: its source and the first 12 digits of its
 // commit.
-func ProofName(p change.Proof) string { return p.Source + "-" + p.Commit[:min(12, len(p.Commit))] }
+func ProofName(p change.Proof) string { return proofName(p.Source, p.Commit) }
+
+func proofName(source, commit string) string { return source + "-" + commit[:min(12, len(commit))] }
