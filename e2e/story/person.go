@@ -64,3 +64,6 @@ func (p *Person) sign(namespace string, payload []byte) ([]byte, error) {
 	}
 	return sshsig.Armor(sig), nil
 }
+
+// Fingerprint is that of the key, as ssh-keygen -l prints it.
+func (p *Person) Fingerprint() string { return ssh.FingerprintSHA256(p.signer.PublicKey()) }

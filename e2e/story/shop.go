@@ -100,6 +100,12 @@ func (s *Shop) Key(name string) string { return filepath.Join(s.Dir, name+".key"
 // Clone is the folder of the reviewer's clone.
 func (s *Shop) Clone() string { return filepath.Join(s.Dir, "clone") }
 
+// Fetch brings the reviewer's clone up to date, approvals too.
+func (s *Shop) Fetch(ctx context.Context) error {
+	_, err := run(ctx, s.Clone(), "", nil, "fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*", "refs/fairway/*:refs/fairway/*")
+	return err
+}
+
 // World is a file of Fairway's kinds, or their folder for "".
 func (s *Shop) World(name string) string { return filepath.Join(s.Dir, "world", name) }
 

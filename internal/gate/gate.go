@@ -83,7 +83,6 @@ type Rooms struct {
 // Compile reads Fairway's own kinds from the raw object of a request. The second result is false
 // where it cannot be read as that kind.
 type Compile interface {
-	Tier(raw []byte) (tier.Tier, bool)
 	Binding(raw []byte) (tier.Binding, bool)
 	Namespace(raw []byte) (tier.Namespace, bool)
 }
@@ -98,14 +97,14 @@ func New(rooms Rooms) *Gate { return &Gate{rooms: rooms} }
 // verdict; where the context ends first, what was not gathered counts as unknown.
 func (g *Gate) Judge(ctx context.Context, req *change.Request) policy.Verdict {
 	c := g.begin(req)
-	for {
-		need := policy.Needs(c.facts)
-		if need == 0 || ctx.Err() != nil {
-			break
-		}
+	verdict, need := policy.Try(&c.facts)
+	for need != 0 && ctx.Err() == nil {
 		g.gather(ctx, c, need)
+		verdict, need = policy.Try(&c.facts)
 	}
-	verdict := policy.Admit(c.facts)
+	if need != 0 {
+		verdict = policy.Admit(c.facts)
+	}
 	return g.mark(ctx, c, verdict)
 }
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
@@ -21,7 +22,7 @@ func (g *Gate) gather(ctx context.Context, c *inquiry, need policy.Need) {
 		{policy.NeedShape, func() { c.facts.Shape = g.shape(c) }},
 		{policy.NeedSignature, func() { c.facts.SelfSigned = g.rooms.Records.SelfSigned(c.facts.Request.Object) }},
 		{policy.NeedOwner, func() { c.facts.Owner = g.owner(ctx, c) }},
-		{policy.NeedReach, func() { g.reach(c) }},
+		{policy.NeedReach, func() { g.reach(ctx, c) }},
 		{policy.NeedProofs, func() { g.proofs(c) }},
 		{policy.NeedRenders, func() { c.facts.Renders = g.renders(c) }},
 		{policy.NeedGrants, func() { c.facts.Grants = g.rooms.Records.Grants(c.recordsNamespace()) }},
@@ -109,7 +110,7 @@ func (g *Gate) shape(c *inquiry) policy.Shape {
 }
 
 // reach compares the request with the fields that runtime lanes may set and that proofs attest.
-func (g *Gate) reach(c *inquiry) {
+func (g *Gate) reach(ctx context.Context, c *inquiry) {
 	d, ok := c.diff()
 	for _, lane := range policy.Controllers(c.facts) {
 		r := policy.Reach{Controller: lane.Name}
@@ -117,6 +118,10 @@ func (g *Gate) reach(c *inquiry) {
 			r.Within = within(d, lane, c.facts.Request.Operation)
 		}
 		c.facts.Reach = append(c.facts.Reach, r)
+	}
+	if c.facts.Request.Resource.Subresource == "scale" {
+		c.facts.Attested = g.replicasAttested(ctx, c)
+		return
 	}
 	c.facts.Attested = g.attested(c)
 }
@@ -159,6 +164,45 @@ func (g *Gate) attested(c *inquiry) change.Found {
 		}
 	}
 	return change.Absent
+}
+
+// replicasAttested says whether a proof attests the replicas that a scale request changes: those of
+// the live object of the request's resource, if its engine applies them.
+func (g *Gate) replicasAttested(ctx context.Context, c *inquiry) change.Found {
+	req := c.facts.Request
+	for _, b := range c.bindings {
+		for _, s := range b.Sources {
+			key := change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
+			proofs := g.rooms.Proofs.Of(key)
+			if len(proofs) == 0 {
+				continue
+			}
+			for _, o := range proofs[0].Objects {
+				if o.ID.Group != req.Resource.Group || o.ID.Namespace != req.ID.Namespace || o.ID.Name != req.ID.Name || !plural(o.ID.Kind, req.Resource.Resource) {
+					continue
+				}
+				live, found := g.live(ctx, canon.Owner{Kind: change.Kind{Group: o.ID.Group, Version: o.Version, Kind: o.ID.Kind}, Name: o.ID.Name}, o.ID.Namespace)
+				if found != change.Present {
+					return change.CouldNotTell
+				}
+				applies, err := canon.Applies(live, s.FieldManager, "spec", "replicas")
+				if err != nil {
+					return change.CouldNotTell
+				}
+				if applies {
+					return change.Present
+				}
+			}
+		}
+	}
+	return change.Absent
+}
+
+// plural reports whether a resource can be that of a kind. Kinds of one group that begin alike are
+// all taken for it: the more is attested, the less is let through.
+func plural(kind, resource string) bool {
+	stem := strings.ToLower(kind)
+	return strings.HasPrefix(resource, stem[:max(len(stem)-1, 1)])
 }
 
 // newest reports whether no newer proof of the source renders anything.
@@ -207,10 +251,29 @@ func (g *Gate) proofs(c *inquiry) {
 		claimed = claimed || s.Proof.Commit == c.facts.Origin.Commit
 		c.facts.Candidates = append(c.facts.Candidates, candidate)
 	}
+	c.contradictions()
 	c.facts.Making = change.Absent
 	if o := c.facts.Origin; !claimed && o.Commit != "" && c.deliveredFrom(o.Repository) && !g.proven(c, o) {
 		c.facts.Making = change.FoundIf(g.rooms.Making.Wanted(o.Repository, o.Commit))
 	}
+}
+
+// contradictions adds what a stamp says against the binding: a repository or source that does not
+// deliver here. What content proves stands above it; the tier may still ask for a stamp that is true.
+func (c *inquiry) contradictions() {
+	o := &c.facts.Origin
+	if o.Repository != "" && !c.deliveredFrom(o.Repository) {
+		o.Conflicts = append(o.Conflicts, "it names repository "+policy.Quote(o.Repository)+", and no source here is of that repository")
+	}
+	if o.Source == "" {
+		return
+	}
+	for _, b := range c.bindings {
+		if _, ok := b.SourceNamed(o.Source); ok {
+			return
+		}
+	}
+	o.Conflicts = append(o.Conflicts, "it names source "+policy.Quote(o.Source)+", which is no source here")
 }
 
 // deliveredFrom reports whether some source that may deliver the object comes from a repository: a

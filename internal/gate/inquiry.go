@@ -1,6 +1,9 @@
 package gate
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/policy"
@@ -135,23 +138,14 @@ func (g *Gate) beginNamespace(c *inquiry) {
 func (g *Gate) beginOwn(c *inquiry) {
 	g.beginCluster(c)
 	req := c.facts.Request
-	switch req.Kind.Kind {
-	case "EnvironmentTier":
-		for _, raw := range [][]byte{req.Old, req.Object} {
-			if len(raw) == 0 {
-				continue
-			}
-			t, ok := g.rooms.Compile.Tier(raw)
-			if !ok {
-				t = tier.Strictest("(unreadable tier)")
-			}
-			c.judgedBy(t)
-		}
-	case "TierBinding":
+	if req.Kind.Kind == "TierBinding" {
 		g.touchedByBinding(c)
-	default: // Team, Repository: whatever they say may decide in every gated tier
-		for _, t := range c.world.Tiers {
-			if t.Lane != tier.Open {
+	} else {
+		// A tier's selector and rank can take namespaces out of any other; a Team or Repository decides
+		// in all of them. As a tier will be nobody has judged by it yet: that it may ask for more is no
+		// way around anything.
+		for _, name := range slices.Sorted(maps.Keys(c.world.Tiers)) {
+			if t := c.world.Tiers[name]; t.Lane != tier.Open {
 				c.judgedBy(t)
 			}
 		}

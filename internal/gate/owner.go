@@ -11,12 +11,9 @@ import (
 
 // owner looks up who controls the object. What the cluster does not answer could not be told.
 func (g *Gate) owner(ctx context.Context, c *inquiry) policy.Owner {
-	subject := c.object
-	if subject == nil {
-		subject = c.old
-	}
-	if subject == nil {
-		return policy.Owner{}
+	subject, found := g.owned(ctx, c)
+	if found != change.Present {
+		return policy.Owner{Live: found}
 	}
 	meta := subject.Meta()
 	ref, ok := controller(meta)
@@ -28,13 +25,28 @@ func (g *Gate) owner(ctx context.Context, c *inquiry) policy.Owner {
 		Kept: kept(c), Gone: g.gone(ctx, meta),
 	}
 	live, found := g.live(ctx, ref, meta.Namespace)
-	out.Live = found
-	if found != change.Present {
+	if out.Live = found; found != change.Present {
 		return out
 	}
 	out.Ending = change.FoundIf(live.Meta().Deleting)
 	out.Template = g.fromTemplate(c, live)
 	return out
+}
+
+// owned is the object whose owner is asked for: the one of the request, or for an eviction the Pod
+// that it names.
+func (g *Gate) owned(ctx context.Context, c *inquiry) (*canon.Object, change.Found) {
+	req := c.facts.Request
+	if req.Resource.Resource == "pods" && req.Resource.Group == "" && req.Resource.Subresource == "eviction" {
+		return g.live(ctx, canon.Owner{Kind: change.Kind{Version: "v1", Kind: "Pod"}, Name: req.ID.Name}, req.ID.Namespace)
+	}
+	switch {
+	case c.object != nil:
+		return c.object, change.Present
+	case c.old != nil:
+		return c.old, change.Present
+	}
+	return nil, change.CouldNotTell
 }
 
 // controller is the reference by which an object is controlled. Two kinds have none and are
@@ -112,10 +124,24 @@ func kept(c *inquiry) change.Found {
 	return change.FoundIf(len(d.Within(owners)) == 0)
 }
 
-// fromTemplate says whether the object is what its owner's template asks for.
+// fromTemplate says whether a new object is what its owner's template asks for, and of one that is
+// there whether what came from the template stays as it was: an old ReplicaSet is scaled down long
+// after its Deployment's template has moved on.
 func (g *Gate) fromTemplate(c *inquiry, owner *canon.Object) change.Found {
 	if c.object == nil {
 		return change.CouldNotTell
+	}
+	if c.facts.Request.Operation == change.Update {
+		part := "spec.template"
+		if c.facts.Request.Kind.Group == "" && c.facts.Request.Kind.Kind == "Pod" {
+			part = "spec"
+		}
+		pattern, err := canon.ParsePattern(part)
+		d, ok := c.diff()
+		if err != nil || !ok {
+			return change.CouldNotTell
+		}
+		return change.FoundIf(len(d.Within(pattern)) == 0)
 	}
 	made, ok := canon.FromTemplate(owner, c.object, c.typed, c.tolerated()...)
 	if !ok {

@@ -342,7 +342,7 @@ func missing(v policy.Verdict) []string {
 	var lines []string
 	for _, f := range v.Findings {
 		if f.Outcome != policy.Allow {
-			lines = append(lines, fmt.Sprintf("[%s] %s: %s", f.Code, f.Reason, f.Detail))
+			lines = append(lines, f.Line())
 		}
 	}
 	return lines
