@@ -1,6 +1,9 @@
 package canon
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxPaths is how many paths of one sort a Result names.
 const maxPaths = 64
@@ -15,12 +18,15 @@ type Residue struct {
 // whose apply is judged, another manager, the old object, the API server, or a tolerance. What
 // nobody answers for was added by a mutating webhook, and is refused.
 type surveyor struct {
-	d, old             *doc
-	owners             []entry // the first is the one that is judged
-	tolerate           []PathPattern
+	d, old   *doc
+	owners   []entry // the first is the one that is judged
+	tolerate []PathPattern
+	residue  bool // look also at what did not change
+
 	native, keepStatus bool
 
 	path      path
+	steps     []byte   // the bytes of the path's steps
 	stack     []*owned // the owners' sets at each level, so that a level costs no allocation
 	refused   []string
 	tolerated []string
@@ -60,6 +66,9 @@ func (w *surveyor) members(n, old ref, of *fields, f fills) {
 				hint = before
 			}
 		}
+		if w.settled(c, before) {
+			continue
+		}
 		below := f.field(name)
 		if w.copied(n, c, &below, &f) {
 			continue
@@ -69,9 +78,16 @@ func (w *surveyor) members(n, old ref, of *fields, f fills) {
 			w.stack = w.stack[:top]
 			continue
 		}
-		w.value(fieldStep(w.d, c), c, before, of.field(name), below)
-		w.stack = w.stack[:top]
+		start := len(w.steps)
+		w.steps = append(append(w.steps, 'f', ':'), name...)
+		w.value(w.steps[start:], c, before, of.field(name), below)
+		w.steps, w.stack = w.steps[:start], w.stack[:top]
 	}
+}
+
+// settled reports whether nothing has to be asked of a value: it stood there before, spelled alike.
+func (w *surveyor) settled(n, old ref) bool {
+	return !w.residue && old != none && w.d.kind(n) == w.old.kind(old) && bytes.Equal(w.d.bytes(n), w.old.bytes(old))
 }
 
 // systems reports whether the member of that name is the API server's own.
@@ -201,6 +217,9 @@ func (w *surveyor) inside(n, old ref, t *shape, f fills) {
 		return
 	}
 	for i, step := range now.steps {
+		if w.settled(now.refs[i], before.get(step)) {
+			continue
+		}
 		top := w.descend(func(s *owned) *owned { return s.kid(step) })
 		w.value(step, now.refs[i], before.get(step), it.of, f.item(w.d, now.refs[i]))
 		w.stack = w.stack[:top]

@@ -64,12 +64,11 @@ func parseYAML(s string) map[string]any {
 
 // server is the API server's own field management, in process.
 type server struct {
-	t *testing.T
+	t testing.TB
 	managedfieldstest.TestFieldManager
-	defaults func(map[string]any) // what the server or a mutating webhook adds afterwards
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	return &server{t: t, TestFieldManager: managedfieldstest.NewTestFieldManager(applyconfigurations.NewTypeConverter(scheme.Scheme), deployment)}
 }
 
@@ -159,7 +158,7 @@ func withManagedFields(m map[string]any, s *server) map[string]any {
 }
 
 func bind(object, old *canon.Object, tolerate ...string) canon.Result {
-	b := canon.Binding{Kind: change1(deployment), Object: object, Old: old, Manager: flux, Types: schema.BuiltIn(), Key: key}
+	b := canon.Binding{Kind: change1(deployment), Object: object, Old: old, Manager: flux, Types: schema.BuiltIn(), Key: key, Residue: true}
 	for _, s := range tolerate {
 		p, err := canon.ParsePattern(s)
 		if err != nil {
@@ -170,7 +169,7 @@ func bind(object, old *canon.Object, tolerate ...string) canon.Result {
 	return canon.Bind(b)
 }
 
-func digest(t *testing.T, m map[string]any) change.Digest {
+func digest(t testing.TB, m map[string]any) change.Digest {
 	t.Helper()
 	d, err := canon.DigestManifest(m, schema.BuiltIn(), key)
 	if err != nil {

@@ -19,6 +19,8 @@ type Binding struct {
 	// Tolerate are the fields that nobody needs to own (ruling 18): those of the tier's
 	// content.tolerate that speak of this kind.
 	Tolerate []PathPattern
+	// Residue asks for Result.Inherited, which means walking what did not change as well.
+	Residue bool
 }
 
 // Reason says what became of a Binding. Codes are stable; the zero value binds nothing.
@@ -48,10 +50,11 @@ type Result struct {
 	Digest change.Digest
 	// Paths are the fields that Reason speaks of.
 	Paths []string
-	// Tolerated are the unowned fields that only a pattern of Tolerate admits.
+	// Tolerated are the new unowned fields that only a pattern of Tolerate admits.
 	Tolerated []string
 	// Inherited are fields that Git does not set and that stood in the object before: drift that a
-	// server-side apply cannot remove. They are reported, not refused; no more than 64 of them.
+	// server-side apply cannot remove. They are reported, not refused; no more than 64 of them, and
+	// only where Binding.Residue asks for them.
 	Inherited []Residue
 }
 
@@ -119,11 +122,11 @@ func (j *judge) read() (Reason, []string) {
 		return Unreadable, nil
 	}
 	var err error
-	if j.now, err = entries(j.Object.doc, j.Kind); err != nil {
+	if j.now, err = entries(j.Object.doc, j.Kind, nil); err != nil {
 		return Unreadable, []string{"metadata.managedFields"}
 	}
 	if j.Old != nil {
-		if j.before, err = entries(j.Old.doc, j.Kind); err != nil {
+		if j.before, err = entries(j.Old.doc, j.Kind, j.now); err != nil {
 			return Unreadable, []string{"metadata.managedFields"}
 		}
 	}

@@ -50,11 +50,11 @@ func Compare(old, object *Object, t *Type) (Changes, error) {
 }
 
 func compareEntries(old, object *Object) ([]EntryChange, error) {
-	before, err := entries(old.doc, old.meta.Kind)
+	before, err := entries(old.doc, old.meta.Kind, nil)
 	if err != nil {
 		return nil, err
 	}
-	now, err := entries(object.doc, object.meta.Kind)
+	now, err := entries(object.doc, object.meta.Kind, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (c Changes) where(keep func(path) bool) []string {
 // Attested are the changed fields that manager owns in old by a server-side apply, as a whole or in
 // part: those that a proof attests. No runtime lane may change them (ruling 16).
 func (c Changes) Attested(old *Object, manager string) ([]string, error) {
-	all, err := entries(old.doc, old.meta.Kind)
+	all, err := entries(old.doc, old.meta.Kind, nil)
 	if err != nil {
 		return nil, err
 	}

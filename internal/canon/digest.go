@@ -118,7 +118,8 @@ func sentFields(manifest map[string]any, t *Type, k change.Kind) (owned, error) 
 	if err != nil {
 		return owned{}, fmt.Errorf("field set: %w", err)
 	}
-	set, err := readOwned(d, 0)
+	r := setReader{d: d}
+	set, err := r.read(0)
 	if err == nil && isSecret(k) {
 		foldStringData(&set)
 	}
@@ -141,7 +142,7 @@ func Differ(object *Object, manager string, manifest map[string]any, s Schema) (
 	if err != nil {
 		return nil, err
 	}
-	all, err := entries(object.doc, object.meta.Kind)
+	all, err := entries(object.doc, object.meta.Kind, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +184,7 @@ func (o *Object) leaves(t *Type, s *owned) leaves {
 	w := encoder{d: o.doc, native: t.traits.Native}
 	w.each = func(p path, written []byte) { out.values[p.String()] = string(written) }
 	w.order = func(p path, written []byte) { out.orders[p.String()] = string(written) }
-	w.set(s, 0, t.root, shippedDefaults().of(o.meta.Kind))
+	w.set(unstamped(s), 0, t.root, shippedDefaults().of(o.meta.Kind))
 	return out
 }
 

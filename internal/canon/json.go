@@ -58,18 +58,9 @@ var (
 
 // parseJSON parses one JSON value with nothing behind it.
 func parseJSON(raw []byte) (*doc, error) {
-	if len(raw) > maxBytes {
-		return nil, errTooLong
-	}
-	if !utf8.Valid(raw) {
-		return nil, errSyntax
-	}
-	p := parser{doc: doc{raw: raw, nodes: make([]node, 0, 8+len(raw)/14)}}
-	if err := p.value(0); err != nil {
+	p := &parser{doc: doc{nodes: make([]node, 0, 8+len(raw)/14)}}
+	if err := p.parse(raw); err != nil {
 		return nil, err
-	}
-	if p.space(); p.at != len(raw) {
-		return nil, errSyntax
 	}
 	return &p.doc, nil
 }
@@ -77,6 +68,24 @@ func parseJSON(raw []byte) (*doc, error) {
 type parser struct {
 	doc
 	at int
+}
+
+// parse makes p the doc of raw; whatever it held before is gone.
+func (p *parser) parse(raw []byte) error {
+	if len(raw) > maxBytes {
+		return errTooLong
+	}
+	if !utf8.Valid(raw) {
+		return errSyntax
+	}
+	p.raw, p.nodes, p.at = raw, p.nodes[:0], 0
+	if err := p.value(0); err != nil {
+		return err
+	}
+	if p.space(); p.at != len(raw) {
+		return errSyntax
+	}
+	return nil
 }
 
 func (p *parser) space() {

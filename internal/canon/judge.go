@@ -205,7 +205,7 @@ func (j *judge) changed() map[string]bool {
 
 // additions refuses what nobody answers for.
 func (j *judge) additions() (Reason, []string) {
-	w := surveyor{d: j.Object.doc, owners: j.now, tolerate: j.Tolerate}
+	w := surveyor{d: j.Object.doc, owners: j.now, tolerate: j.Tolerate, residue: j.Residue}
 	if j.Old != nil {
 		w.old = j.Old.doc
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/fairway-dev/fairway/internal/change"
 )
@@ -11,7 +12,9 @@ import (
 // Object is one parsed object. It is immutable and may be shared between requests.
 type Object struct {
 	doc  *doc
-	meta Meta
+	meta Meta // without what more makes
+	more sync.Once
+	full Meta
 }
 
 // Meta is what an object says of itself. All of it but the UID was chosen by whoever wrote it.
@@ -52,8 +55,6 @@ func Parse(raw []byte) (*Object, error) {
 	}
 	return &Object{doc: d, meta: Meta{
 		Kind: k, Namespace: d.str(d.member(m, "namespace")), Name: d.str(d.member(m, "name")), UID: d.str(d.member(m, "uid")),
-		Labels: d.stringMap(d.member(m, "labels")), Annotations: d.stringMap(d.member(m, "annotations")),
-		Owners: d.owners(d.member(m, "ownerReferences")), Finalizers: d.stringList(d.member(m, "finalizers")),
 		Deleting: d.kind(d.member(m, "deletionTimestamp")) != null,
 	}}, nil
 }
@@ -67,8 +68,16 @@ func parseKind(apiVersion, kind string) (change.Kind, bool) {
 	return change.Kind{Group: group, Version: version, Kind: kind}, version != "" && kind != "" && grouped == (group != "")
 }
 
-// Meta is what the object says of itself. The maps are the object's own: read only.
-func (o *Object) Meta() Meta { return o.meta }
+// Meta is what the object says of itself. The maps and lists are the object's own: read only.
+func (o *Object) Meta() Meta {
+	o.more.Do(func() {
+		d, m := o.doc, o.doc.member(0, "metadata")
+		o.full = o.meta
+		o.full.Labels, o.full.Annotations = d.stringMap(d.member(m, "labels")), d.stringMap(d.member(m, "annotations"))
+		o.full.Owners, o.full.Finalizers = d.owners(d.member(m, "ownerReferences")), d.stringList(d.member(m, "finalizers"))
+	})
+	return o.full
+}
 
 // ID is the object's identity.
 func (o *Object) ID() change.ObjectID {

@@ -45,8 +45,9 @@ type owned struct {
 
 var errFields = errors.New("managedFields cannot be read")
 
-// entries reads metadata.managedFields of an object.
-func entries(d *doc, k change.Kind) ([]entry, error) {
+// entries reads metadata.managedFields of an object. Known are entries whose sets may be taken over
+// where the text is the same: most are, before and after an update.
+func entries(d *doc, k change.Kind, known []entry) ([]entry, error) {
 	n := d.at(0, "metadata", "managedFields")
 	if d.kind(n) == null {
 		return nil, nil
@@ -55,6 +56,7 @@ func entries(d *doc, k change.Kind) ([]entry, error) {
 		return nil, errFields
 	}
 	out := make([]entry, 0, d.nodes[n].count)
+	r := setReader{d: d}
 	for c := d.first(n); c != none; c = d.next(c) {
 		fields := d.member(c, "fieldsV1")
 		e := entry{
@@ -65,8 +67,13 @@ func entries(d *doc, k change.Kind) ([]entry, error) {
 			return nil, errFields
 		}
 		e.raw = d.bytes(fields)
+		if i := slices.IndexFunc(known, func(o entry) bool { return bytes.Equal(o.raw, e.raw) }); i >= 0 {
+			e.set = known[i].set
+			out = append(out, e)
+			continue
+		}
 		var err error
-		if e.set, err = readOwned(d, fields); err != nil {
+		if e.set, err = r.read(fields); err != nil {
 			return nil, err
 		}
 		if isSecret(k) {
@@ -77,24 +84,46 @@ func entries(d *doc, k change.Kind) ([]entry, error) {
 	return out, nil
 }
 
-// readOwned reads a set in its JSON form, fieldsV1.
-func readOwned(d *doc, n ref) (owned, error) {
+// A setReader reads sets in their JSON form, fieldsV1. It takes its memory in large pieces, since
+// the sets of an object have hundreds of nodes.
+type setReader struct {
+	d     *doc
+	nodes []owned // free
+	steps []byte  // free, after its length
+	name  []byte  // reused for names with escapes
+	key   parser  // reused for the JSON inside steps
+}
+
+// take is a piece of zeroed nodes.
+func (r *setReader) take(n int) []owned {
+	if n > len(r.nodes) {
+		r.nodes = make([]owned, max(n, 128))
+	}
+	out := r.nodes[:n:n]
+	r.nodes = r.nodes[n:]
+	return out
+}
+
+func (r *setReader) read(n ref) (owned, error) {
 	var s owned
-	if d.kind(n) != object {
+	if r.d.kind(n) != object {
 		return s, errFields
 	}
-	s.kids = make([]owned, 0, d.nodes[n].count)
-	for c := d.first(n); c != none; c = d.next(c) {
-		key := d.key(c)
+	if r.d.empty(n) {
+		return s, nil
+	}
+	s.kids = r.take(int(r.d.nodes[n].count))[:0]
+	for c := r.d.first(n); c != none; c = r.d.next(c) {
+		key := r.keyOf(c)
 		if string(key) == "." {
 			s.member = true
 			continue
 		}
-		step, err := readStep(key)
+		step, err := r.step(key)
 		if err != nil {
 			return s, err
 		}
-		kid, err := readOwned(d, c)
+		kid, err := r.read(c)
 		if err != nil {
 			return s, err
 		}
@@ -112,46 +141,64 @@ func readOwned(d *doc, n ref) (owned, error) {
 	return s, nil
 }
 
-// readStep reads one step as fieldsV1 spells it.
-func readStep(key []byte) (elem, error) {
+// keyOf is the name of a member, which lasts until the next one if it has escapes.
+func (r *setReader) keyOf(c ref) []byte {
+	if x := &r.d.nodes[c]; x.kescaped {
+		r.name = unescape(r.name[:0], r.d.raw[x.key:x.key+x.klen])
+		return r.name
+	}
+	return r.d.key(c)
+}
+
+// step reads one step as fieldsV1 spells it.
+func (r *setReader) step(key []byte) (elem, error) {
 	if len(key) < 2 || key[1] != ':' {
 		return nil, errFields
 	}
 	switch key[0] {
 	case 'f', 'i':
+		if len(r.name) > 0 && &key[0] == &r.name[0] {
+			return elem(slices.Clone(key)), nil
+		}
 		return elem(key), nil
 	case 'k', 'v':
-		d, err := parseJSON(key[2:])
-		if err != nil {
+		if err := r.key.parse(key[2:]); err != nil {
 			return nil, errFields
 		}
-		if key[0] == 'v' {
-			return appendScalar(append(make(elem, 0, len(key)+1), 'v', ':'), d, 0), nil
+		if cap(r.steps)-len(r.steps) < 2*len(key)+16 {
+			r.steps = make([]byte, 0, max(2048, 2*len(key)+16))
 		}
-		return readKeys(d)
+		start := len(r.steps)
+		if key[0] == 'v' {
+			r.steps = appendScalar(append(r.steps, 'v', ':'), &r.key.doc, 0)
+		} else if err := r.keys(); err != nil {
+			return nil, err
+		}
+		return elem(r.steps[start:len(r.steps):len(r.steps)]), nil
 	}
 	return nil, errFields
 }
 
-// readKeys reads the step to a list item by its keys.
-func readKeys(d *doc) (elem, error) {
+// keys appends the step to a list item by its keys, in the order of their names.
+func (r *setReader) keys() error {
+	d := &r.key.doc
 	if d.kind(0) != object || d.empty(0) {
-		return nil, errFields
+		return errFields
 	}
-	e := append(make(elem, 0, len(d.raw)+8), 'k', ':')
-	if d.nodes[0].count == 1 {
-		c := d.first(0)
-		return appendKey(e, d.key(c), appendScalar(nil, d, c)), nil
-	}
-	keys := make([]ref, 0, d.nodes[0].count)
+	var few [4]ref
+	keys := few[:0]
 	for c := d.first(0); c != none; c = d.next(c) {
 		keys = append(keys, c)
 	}
-	slices.SortFunc(keys, func(a, b ref) int { return bytes.Compare(d.key(a), d.key(b)) })
-	for _, c := range keys {
-		e = appendKey(e, d.key(c), appendScalar(nil, d, c))
+	if len(keys) > 1 {
+		slices.SortFunc(keys, func(a, b ref) int { return bytes.Compare(d.key(a), d.key(b)) })
 	}
-	return e, nil
+	r.steps = append(r.steps, 'k', ':')
+	var scratch [64]byte
+	for _, c := range keys {
+		r.steps = appendKey(r.steps, d.key(c), appendScalar(scratch[:0], d, c))
+	}
+	return nil
 }
 
 func appendKey(e elem, name, scalar []byte) elem {
