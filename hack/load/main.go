@@ -6,7 +6,7 @@
 // HTTP/1.1 with TLS on kept connections, as API servers do. Each server is a process of its own
 // (the program runs itself again), so that its CPU time comes from the kernel's accounting and is
 // not mixed with the clients'. In each cell of the table the servers take turns for a number of
-// rounds, and the median round stands for each. Clients and servers share the machine: trust the
+// rounds, and the median of each figure counts. Clients and servers share the machine: trust the
 // CPU time and the ratios, and take rates and latencies as rough.
 //
 // With -check the program fails where bar P2 is missed.
@@ -41,7 +41,7 @@ func main() {
 	flag.StringVar(&p.operation, "operation", "CREATE", "CREATE (open lane) or UPDATE with two equal objects (no-op lane)")
 	flag.DurationVar(&p.duration, "duration", 2*time.Second, "of each measurement")
 	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "before each measurement")
-	flag.IntVar(&p.rounds, "rounds", 3, "measurements of each cell; the median counts")
+	flag.IntVar(&p.rounds, "rounds", 3, "measurements of each cell; the median of each figure counts")
 	asJSON := flag.Bool("json", false, "print JSON")
 	check := flag.Bool("check", false, "fail where bar P2 is missed")
 	child := flag.String("serve", "", "run one server (the program calls itself with this)")

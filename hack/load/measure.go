@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -60,7 +61,7 @@ func (p plan) measure(progress io.Writer) ([]result, error) {
 	return results, nil
 }
 
-// cell lets the servers take turns and gives the median round of each.
+// cell lets the servers take turns and gives, for each, the median of every figure over the rounds.
 func (p plan) cell(children map[string]*process, body []byte, clients int) ([]result, error) {
 	rounds := map[string][]result{}
 	for range p.rounds {
@@ -75,8 +76,7 @@ func (p plan) cell(children map[string]*process, body []byte, clients int) ([]re
 	}
 	var out []result
 	for _, name := range p.servers {
-		slices.SortFunc(rounds[name], func(a, b result) int { return int(a.CPU - b.CPU) })
-		out = append(out, rounds[name][p.rounds/2])
+		out = append(out, medians(rounds[name]))
 	}
 	for i := range out {
 		for _, f := range out {
@@ -86,6 +86,31 @@ func (p plan) cell(children map[string]*process, body []byte, clients int) ([]re
 		}
 	}
 	return out, nil
+}
+
+// medians is a result whose figures are each the median of the rounds'.
+func medians(rounds []result) result {
+	m := rounds[0]
+	m.CPU = median(rounds, func(r result) time.Duration { return r.CPU })
+	m.P50 = median(rounds, func(r result) time.Duration { return r.P50 })
+	m.P99 = median(rounds, func(r result) time.Duration { return r.P99 })
+	m.Rate = median(rounds, func(r result) float64 { return r.Rate })
+	m.PeakRSS = median(rounds, func(r result) int64 { return r.PeakRSS })
+	m.Requests = 0
+	for _, r := range rounds {
+		m.Requests += r.Requests
+	}
+	return m
+}
+
+// median is the middle one of a figure, the upper of two.
+func median[T cmp.Ordered](rounds []result, figure func(result) T) T {
+	all := make([]T, 0, len(rounds))
+	for _, r := range rounds {
+		all = append(all, figure(r))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // round measures one server once.

@@ -68,25 +68,56 @@ func (d *discarder) Header() http.Header         { return d.header }
 func (d *discarder) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discarder) WriteHeader(int)             {}
 
+// rig is a front without HTTP: each call of its once answers the same review.
+type rig struct {
+	h    http.Handler
+	r    *http.Request
+	w    *discarder
+	body *bytes.Reader
+	data []byte
+}
+
+func newRig(data []byte) *rig {
+	g := &rig{
+		h: New(judgeFunc(open), Options{}).Handler(), w: &discarder{header: http.Header{}},
+		r: httptest.NewRequest(http.MethodPost, "/validate?timeout=5s", nil), body: bytes.NewReader(data), data: data,
+	}
+	g.r.Header.Set("Content-Type", "application/json")
+	g.r.Body, g.r.ContentLength = io.NopCloser(g.body), int64(len(data))
+	return g
+}
+
+func (g *rig) once() {
+	g.body.Reset(g.data)
+	g.h.ServeHTTP(g.w, g.r)
+}
+
 // BenchmarkHandler is the whole front without HTTP: body, decoding, open lane, answer, metrics. What
 // it takes beyond BenchmarkParse is bar P1.
 func BenchmarkHandler(b *testing.B) {
 	for _, n := range []int{1 << 10, 6 << 10, 200 << 10} {
 		b.Run(fmt.Sprintf("%dKiB", n>>10), func(b *testing.B) {
-			data := sized(b, n)
-			s := New(judgeFunc(open), Options{})
-			body := bytes.NewReader(data)
-			r := httptest.NewRequest(http.MethodPost, "/validate?timeout=5s", nil)
-			r.Header.Set("Content-Type", "application/json")
-			r.Body, r.ContentLength = io.NopCloser(body), int64(len(data))
-			w := &discarder{header: http.Header{}}
-			h := s.Handler()
+			g := newRig(sized(b, n))
 			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
+			b.SetBytes(int64(len(g.data)))
 			for b.Loop() {
-				body.Reset(data)
-				h.ServeHTTP(w, r)
+				g.once()
 			}
 		})
+	}
+}
+
+// TestP1Allocations: what the front allocates beyond decoding leaves room within the bar of ten for
+// the judge.
+func TestP1Allocations(t *testing.T) {
+	data := sized(t, 6<<10)
+	p := new(parserPool).get()
+	decoding := testing.AllocsPerRun(200, func() {
+		if _, err := p.parse(data); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if all := testing.AllocsPerRun(200, newRig(data).once); all-decoding > 8 {
+		t.Errorf("%v allocations beyond the %v of decoding", all-decoding, decoding)
 	}
 }

@@ -48,7 +48,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		x = &exchange{s: s}
 	}
 	x.w, x.r, x.arrived = w, r, time.Now()
-	x.deadline = x.arrived.Add(s.patience(r))
+	x.deadline = x.arrived.Add(s.timeout(r))
 	x.body = s.bodies.get(r.ContentLength)
 	x.parser = s.parsers.get()
 	s.metrics.inFlight.Inc()
@@ -105,8 +105,8 @@ func (x *exchange) run() {
 	}
 	x.s.metrics.bodyBytes.Observe(float64(len(x.body.data)))
 
-	ctx, cancel := context.WithDeadline(x.r.Context(), x.deadline)
-	defer cancel()
+	ctx := &patience{Context: x.r.Context(), deadline: x.deadline}
+	defer ctx.release()
 	switch err := x.s.queue.enter(ctx); {
 	case errors.Is(err, errShed):
 		x.overload(shedQueue)
@@ -279,8 +279,8 @@ func (x *exchange) write(uid string, a policy.Status) {
 	_, _ = x.w.Write(out.b)
 }
 
-// patience is how long a request may take: what the API server says it waits, less the margin.
-func (s *Server) patience(r *http.Request) time.Duration {
+// timeout is how long a request may take: what the API server says it waits, less the margin.
+func (s *Server) timeout(r *http.Request) time.Duration {
 	timeout := defaultTimeout
 	text, plain := strings.CutPrefix(r.URL.RawQuery, "timeout=")
 	if !plain || strings.ContainsAny(text, "&;%+") {

@@ -223,7 +223,7 @@ func TestDeadlineOfJudge(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/validate", nil)
 		r.URL.RawQuery = query
-		if got := s.patience(r); got != want {
+		if got := s.timeout(r); got != want {
 			t.Errorf("%q: %v, want %v", query, got, want)
 		}
 	}
