@@ -180,6 +180,7 @@ func TestT54EarlierEnd(t *testing.T) {
 	w := newTown(t)
 	asked, _ := w.request(t, "alice", aRequest())
 	bob, carol, dave := w.consent(t, "bob", asked, minute(20)), w.consent(t, "carol", asked, minute(40)), w.consent(t, "dave", asked, minute(600))
+	later := w.consent(t, "bob/2", asked, minute(50))
 	never := w.consent(t, "dave", asked, minute(0))
 	for name, c := range map[string]struct {
 		need      int
@@ -191,6 +192,7 @@ func TestT54EarlierEnd(t *testing.T) {
 		"two needed":            {2, []attest.Signed[attest.BreakGlassApproval]{bob, carol}, 20},
 		"two needed of three":   {2, []attest.Signed[attest.BreakGlassApproval]{dave, bob, carol}, 40},
 		"the request's own end": {1, []attest.Signed[attest.BreakGlassApproval]{dave}, 60},
+		"one who said two ends": {1, []attest.Signed[attest.BreakGlassApproval]{bob, later, bob}, 50},
 		"over before it began":  {1, []attest.Signed[attest.BreakGlassApproval]{never}, -1},
 	} {
 		place := w.emergency()

@@ -128,6 +128,7 @@ func TestRuling22LatestDecision(t *testing.T) {
 		"approved again":                     {[]said{{"alice", yes, 1, 1, 1, ""}, {"alice", no, 2, 2, 2, ""}, {"alice", yes, 3, 3, 3, ""}}, []string{"alice"}},
 		"approved again, all seen at once":   {[]said{{"alice", yes, 1, 4, 1, ""}, {"alice", no, 2, 4, 2, ""}, {"alice", yes, 3, 4, 3, ""}}, []string{"alice"}},
 		"withdrawn in the same second":       {[]said{{"alice", yes, 1, 1, 1, ""}, {"alice", no, 1, 1, 2, ""}}, nil},
+		"approved in the same second":        {[]said{{"alice", no, 1, 1, 1, ""}, {"alice", yes, 1, 1, 2, ""}}, nil},
 		"withdrawn by a slow clock":          {[]said{{"alice", yes, 3, 3, 1, ""}, {"alice", no, 1, 4, 2, ""}}, nil},
 		"old approval pushed late":           {[]said{{"alice", no, 2, 2, 2, ""}, {"alice", yes, 1, 9, 3, ""}}, nil},
 		"withdrawal that was hidden":         {[]said{{"alice", yes, 1, 1, 1, ""}, {"alice", no, 2, 9, 9, ""}}, nil},

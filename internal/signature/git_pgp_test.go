@@ -58,6 +58,8 @@ func TestT11OpenPGPAgainstGit(t *testing.T) {
 		{name: "two signatures in one block", whose: "alice", armour: sign("alice", "--local-user", "mallory@example.com"), ours: change.Malformed},
 		{name: "wrong checksum", whose: "alice", armour: wrongChecksum(good), ours: change.Malformed},
 		{name: "no checksum", whose: "bob", armour: noChecksum(sign("bob")), ours: change.Malformed},
+		{name: "carriage returns", whose: "alice", armour: []byte(strings.ReplaceAll(string(good), "\n", "\r\n")), git: true, ours: change.Malformed,
+			why: "git takes them out when it signs, so only a crafted commit has them"},
 		{name: "truncated armour", whose: "alice", armour: good[:len(good)/2], ours: change.Malformed},
 		{name: "truncated packet", whose: "alice", armour: []byte(pgpBegin + "\niHUEABYKAB0W\n" + pgpEnd + "\n"), ours: change.Malformed},
 		{name: "no blank line", whose: "alice", armour: text(good, "\n\n", "\n"), ours: change.Malformed},
