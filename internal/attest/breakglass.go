@@ -92,10 +92,7 @@ func SignBreakGlassRequest(r BreakGlassRequest, signer Signer) (envelope []byte,
 
 // SignBreakGlassApproval makes the envelope of an approval of one request that was verified.
 func SignBreakGlassApproval(request Signed[BreakGlassRequest], notAfter, saidAt time.Time, signer Signer) (envelope []byte, err error) {
-	return seal(BreakGlassApproval{
-		RequestDigest: request.digest, NamespaceUID: request.statement.NamespaceUID, Nonce: request.statement.Nonce,
-		NotAfter: whole(notAfter), SaidAt: whole(saidAt),
-	}, signer)
+	return ClaimedRequest{statement: request.statement, digest: request.digest}.Approve(notAfter, saidAt, signer)
 }
 
 // VerifyBreakGlassRequest reads and verifies a request that was first seen at seenAt.

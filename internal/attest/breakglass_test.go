@@ -243,6 +243,39 @@ func TestRuling24Bound(t *testing.T) {
 	}
 }
 
+// TestClaimedRequest: what was read without asking who signed it can be approved, opens nothing by
+// itself, and is approved as the very request that the gate verifies.
+func TestClaimedRequest(t *testing.T) {
+	w := newTown(t)
+	asked, envelope := w.request(t, "alice", aRequest())
+	claimed, no := attest.ReadBreakGlassRequest(envelope)
+	if no != nil {
+		t.Fatal(no)
+	}
+	if d := cmp.Diff(asked.Statement(), claimed.Statement()); d != "" {
+		t.Errorf("(-verified +read):\n%s", d)
+	}
+	consent, err := claimed.Approve(minute(60), minute(2), w.signers["bob"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, no := attest.VerifyBreakGlassApproval(consent, minute(2), w.keyring)
+	if no != nil {
+		t.Fatal(no)
+	}
+	if _, refusals := attest.BreakGlass(asked, []attest.Signed[attest.BreakGlassApproval]{signed}, w.emergency()); len(refusals) > 0 {
+		t.Error(refusals)
+	}
+	for name, other := range map[string][]byte{"nothing": nil, "an approval": w.approve(t, "alice", anApproval()), "its approval": consent} {
+		if _, no := attest.ReadBreakGlassRequest(other); no == nil {
+			t.Errorf("%s is read as a request", name)
+		}
+	}
+	if _, err := (attest.ClaimedRequest{}).Approve(minute(60), minute(2), w.signers["bob"]); err == nil {
+		t.Error("an approval of nothing was signed")
+	}
+}
+
 // TestInvalidBreakGlass: what cannot be signed.
 func TestInvalidBreakGlass(t *testing.T) {
 	w := newTown(t)
