@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -71,19 +72,52 @@ func (g *Gate) parse(c *inquiry) {
 	}
 }
 
-// diff compares the objects once; ok is false where they cannot be compared.
+// diff compares the objects once; ok is false where they cannot be compared. An object that is created
+// is compared with one that has nothing but its identity; one that is deleted with nothing.
 func (c *inquiry) diff() (canon.Changes, bool) {
 	if c.changes == nil {
-		if c.object == nil && c.old == nil {
+		old := c.old
+		if c.facts.Request.Operation == change.Create {
+			old = identity(c.facts.Request.Object)
+		}
+		if c.object == nil || old == nil {
 			return canon.Changes{}, false
 		}
-		d, err := canon.Compare(c.old, c.object, c.typed)
+		d, err := canon.Compare(old, c.object, c.typed)
 		if err != nil {
 			return canon.Changes{}, false
 		}
 		c.changes = &d
 	}
 	return *c.changes, true
+}
+
+// identity is an object without anything that its creator chose but its name; nil where it cannot be
+// read.
+func identity(raw []byte) *canon.Object {
+	var head struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Metadata   struct {
+			Name              string `json:"name,omitempty"`
+			GenerateName      string `json:"generateName,omitempty"`
+			Namespace         string `json:"namespace,omitempty"`
+			UID               string `json:"uid,omitempty"`
+			CreationTimestamp string `json:"creationTimestamp,omitempty"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal(raw, &head) != nil {
+		return nil
+	}
+	only, err := json.Marshal(head)
+	if err != nil {
+		return nil
+	}
+	object, err := canon.Parse(only)
+	if err != nil {
+		return nil
+	}
+	return object
 }
 
 // restartedAt is what `kubectl rollout restart` writes.
