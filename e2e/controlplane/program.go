@@ -1,0 +1,45 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+)
+
+// Program is something that runs beside the control plane, and ends with it at the latest. Its output is
+// in the cluster's folder.
+type Program struct{ process *process }
+
+// Run starts a program. Another one of the same name writes over its log.
+func (c *Cluster) Run(binary string, args ...string) (*Program, error) {
+	p, err := c.spawn(binary, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{p}, nil
+}
+
+// Await asks the question until it is answered without an error. It gives up when the program ends.
+func (p *Program) Await(ctx context.Context, question func(context.Context) error) error {
+	return p.process.await(ctx, question)
+}
+
+// Stop asks the program to end, and returns when it has.
+func (p *Program) Stop() error { return p.process.stop() }
+
+// Kill ends the program without asking it, as a crash does, and returns when it has ended.
+func (p *Program) Kill() error {
+	select {
+	case <-p.process.done:
+		return fmt.Errorf("%s had ended by itself: %w", p.process.name, p.process.err)
+	default:
+	}
+	if err := signalGroup(p.process.pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("killing %s: %w", p.process.name, err)
+	}
+	<-p.process.done
+	return nil
+}
+
+// Log is the end of what the program wrote.
+func (p *Program) Log() string { return p.process.tail() }
