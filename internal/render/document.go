@@ -29,14 +29,9 @@ type value struct {
 	line int // of the file, at which the document begins; the first is 1
 }
 
-// values are the documents of a file. Empty ones are left out. The libraries panic on some input;
-// that input is refused.
+// values are the documents of a file. Empty ones are left out.
 func (r reader) values(data []byte) (values []value, err error) {
-	defer func() {
-		if recover() != nil { // what it says may repeat a value
-			values, err = nil, refuse(Unbuildable, r.file, "holds something that the libraries of Kubernetes fail on")
-		}
-	}()
+	defer refusePanic(r.file, &err)
 	if !utf8.Valid(data) {
 		return nil, refuse(Malformed, r.file, "is not UTF-8 text")
 	}
@@ -171,6 +166,13 @@ func count(v any, level int, limits Limits) int {
 		}
 	}
 	return n
+}
+
+// refusePanic refuses input on which a library panicked; defer it around the call.
+func refusePanic(file string, err *error) {
+	if recover() != nil { // what it says may repeat a value
+		*err = refuse(Unbuildable, file, "holds something that the libraries of Kubernetes fail on")
+	}
 }
 
 func (r reader) tooManyNodes(line int) error {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -52,7 +53,7 @@ func (k *kustomizeFS) ReadFile(at string) ([]byte, error) {
 	if err != nil {
 		return nil, k.fail(err)
 	}
-	return data, nil
+	return bytes.Clone(data), nil // it is the view's
 }
 
 // IsDir reports whether there is a vetted directory.

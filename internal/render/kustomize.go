@@ -73,11 +73,7 @@ func kustomize(v *view, c *collector, dir string) error {
 // run builds a vetted kustomization. Files may be named from anywhere in the repository, as Flux
 // allows it (kustomize's own default keeps to the directory); plugins are off.
 func run(files *kustomizeFS, dir string) (text []byte, err error) {
-	defer func() {
-		if recover() != nil { // what it says may repeat a value
-			text, err = nil, refuse(Unbuildable, dir, "holds something that kustomize fails on")
-		}
-	}()
+	defer refusePanic(dir, &err)
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified // objects are sorted later
 	options.LoadRestrictions = types.LoadRestrictionsNone

@@ -7,7 +7,7 @@ type Limits struct {
 	Entries   int           // names that directories list, all together
 	Files     int           // files read
 	FileBytes int           // bytes of one file
-	Bytes     int           // bytes read, all together; a file that is used twice counts twice
+	Bytes     int           // bytes read, all together; counted again for each use, and once more by the guard of kustomize
 	Depth     int           // directories below each other
 	Document  int           // bytes of one YAML or JSON document; the API server takes no more than 3 MiB
 	Nodes     int           // values in one document, after its aliases are followed

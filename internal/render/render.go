@@ -93,8 +93,14 @@ func (r *Renderer) buildPlain(ctx context.Context, tree fs.FS, src Source) (Resu
 	return Result{Objects: objects, Closure: v.closure(src.Path)}, err
 }
 
-// collect runs a renderer on a directory that is there.
-func (r *Renderer) collect(v *view, src Source, run func(*collector) error) ([]Object, error) {
+// collect runs a renderer on a directory that is there. A panic of the tree's, or of ours, is an
+// error, and stays here: kustomizations are built in a goroutine of their own.
+func (r *Renderer) collect(v *view, src Source, run func(*collector) error) (objects []Object, err error) {
+	defer func() {
+		if recover() != nil { // what it says may repeat a value
+			objects, err = nil, errors.New("the renderer panicked")
+		}
+	}()
 	mode, err := v.kind(src.Path)
 	if errors.Is(err, errMissing) {
 		return nil, refuse(PathMissing, src.Path, "is not in the repository at this commit")
@@ -103,6 +109,7 @@ func (r *Renderer) collect(v *view, src Source, run func(*collector) error) ([]O
 		return nil, err
 	}
 	if !mode.IsDir() {
+		v.files[src.Path] = true
 		return nil, refuse(NotADirectory, src.Path, "is a file; the path of a source is a directory")
 	}
 	c := &collector{limits: r.limits, namespace: src.Namespace, scope: r.scope}

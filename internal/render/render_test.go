@@ -312,3 +312,31 @@ func (b broken) Open(name string) (fs.File, error) {
 	}
 	return b.MapFS.Open(name)
 }
+
+// panicking is a tree that fails in the worst way.
+type panicking struct{ fstest.MapFS }
+
+func (panicking) Open(string) (fs.File, error) { panic("hunter2") }
+
+// TestPanicsStayInside: a panic of the tree is an error, one of a library a refusal, and neither
+// repeats what it says.
+func TestPanicsStayInside(t *testing.T) {
+	for _, src := range []Source{{tier.Plain, ".", "shop"}, {tier.Kustomize, ".", "shop"}} {
+		tree := files("a.yaml", configMap)
+		if src.Kind == tier.Kustomize {
+			tree = files("kustomization.yaml", "resources: []")
+		}
+		_, refusal, err := New(DefaultLimits(), nil).Render(context.Background(), panicking{tree}, src)
+		if err == nil || refusal != nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: refused %v, error %v", src.Kind, refusal, err)
+		}
+	}
+	library := func() (err error) {
+		defer refusePanic("a.yaml", &err)
+		panic("hunter2")
+	}
+	want := &Refusal{Reason: Unbuildable, File: "a.yaml", Detail: "holds something that the libraries of Kubernetes fail on"}
+	if diff := cmp.Diff(error(want), library()); diff != "" {
+		t.Errorf("refusal (-want +got):\n%s", diff)
+	}
+}

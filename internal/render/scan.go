@@ -42,6 +42,7 @@ func (r reader) scan(doc document) (empty bool, err error) {
 
 // scanAll scans text that kustomize is going to read, and counts its documents that are not empty.
 func (r reader) scanAll(data []byte) (documents int, err error) {
+	defer refusePanic(r.file, &err)
 	if !utf8.Valid(data) {
 		return 0, refuse(Malformed, r.file, "is not UTF-8 text")
 	}

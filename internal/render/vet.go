@@ -100,8 +100,7 @@ func (t *vetter) find(dir string) (string, error) {
 var jsonProblem = regexp.MustCompile(`json: (unknown field "[^"]{1,64}"|cannot unmarshal [a-z]+ into Go .*)$`)
 
 // parse reads a kustomization file as kustomize does, and stricter.
-func (t *vetter) parse(file string) (types.Kustomization, error) {
-	var k types.Kustomization
+func (t *vetter) parse(file string) (k types.Kustomization, err error) {
 	data, err := t.v.read(file)
 	if err != nil {
 		return k, err
@@ -113,6 +112,15 @@ func (t *vetter) parse(file string) (types.Kustomization, error) {
 	if documents != 1 {
 		return k, refuse(Ambiguous, file, "holds %d documents, and kustomize reads the first only; make it one", documents)
 	}
+	if k, err = decode(file, data); err != nil {
+		return k, err
+	}
+	return k, unsupported(file, k)
+}
+
+// decode is kustomize's own reading of a kustomization.
+func decode(file string, data []byte) (k types.Kustomization, err error) {
+	defer refusePanic(file, &err)
 	if err := k.Unmarshal(data); err != nil {
 		problem := "its form is wrong"
 		if m := jsonProblem.FindStringSubmatch(err.Error()); m != nil {
@@ -121,7 +129,7 @@ func (t *vetter) parse(file string) (types.Kustomization, error) {
 		return k, refuse(Malformed, file, "is no kustomization: %s", problem)
 	}
 	k.FixKustomization()
-	return k, unsupported(file, k)
+	return k, nil
 }
 
 // unsupported refuses the fields that make kustomize run or fetch something, that depend on more
@@ -280,7 +288,8 @@ func (t *vetter) manifest(name string) error {
 	return err
 }
 
-// regular lets kustomize read a file, whatever it holds.
+// regular lets kustomize read a file, whatever it holds. It is read here already, so that kustomize
+// never waits for the tree.
 func (t *vetter) regular(p place, entry string) (name string, err error) {
 	if name, err = p.resolve(entry); err != nil {
 		return "", err
@@ -290,7 +299,11 @@ func (t *vetter) regular(p place, entry string) (name string, err error) {
 		return "", err
 	}
 	if !mode.IsRegular() {
+		t.v.files[name] = true
 		return "", refuse(NotAFile, name, "is a directory, and %s of %s needs a file", p.field, plainName(p.file))
+	}
+	if _, err := t.v.read(name); err != nil {
+		return "", err
 	}
 	t.files[name] = true
 	return name, nil

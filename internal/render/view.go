@@ -123,6 +123,7 @@ func (v *view) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !mode.IsRegular() {
+		v.files[name] = true
 		return nil, refuse(NotAFile, name, "is a directory; a file is needed here")
 	}
 	data, known := v.cache[name]
