@@ -36,7 +36,8 @@ type Proof struct {
 	Author     string
 	Trailers   []Trailer
 	Approvers  []string
-	Revoked    bool // no longer on the branch, or an approval was withdrawn before delivery
+	Approvals  []Approval // verified statements that were judged
+	Revoked    bool       // no longer on the branch, or an approval was withdrawn before delivery
 }
 
 // Judgement is a tier's standing verdict on a proof.
@@ -81,4 +82,10 @@ type Closure struct {
 // Unit is a change unit that somebody said something about: the candidate for a Landing.
 type Unit struct {
 	MergeBase, Head, RawDiffID string
+}
+
+// Spoken is what one proof says of an object.
+type Spoken struct {
+	Proof  *Proof
+	Object *ProvenObject
 }
