@@ -55,8 +55,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// end gives back what the exchange held. An exchange whose timer has fired is not used again: the
-// timer's function may still be on its way.
+// end gives back what the exchange held. An exchange whose timer could not be stopped is not used
+// again: the timer's function may still be on its way.
 func (x *exchange) end() {
 	s := x.s
 	s.metrics.inFlight.Dec()
@@ -172,14 +172,16 @@ func (x *exchange) rescue() {
 	if what == nil {
 		return
 	}
+	// A second panic, of the log perhaps, must not take an answer back that was written already.
+	defer func() { _ = recover() }()
 	x.s.metrics.panics.Inc()
+	x.unreadable(causePanic, "Fairway failed on this request", "Report the entry in Fairway's log.")
 	// Of the value only what the runtime itself says is shown: others may hold parts of objects.
 	why := "panic of the program's own"
 	if err, ok := what.(runtime.Error); ok {
 		why = err.Error()
 	}
 	x.s.log.Info("admission panic", "reason", why, "stack", string(debug.Stack()))
-	x.unreadable(causePanic, "Fairway failed on this request", "Report the entry in Fairway's log.")
 }
 
 // overload sheds the request where it can come back in time, and else denies it (T-50).

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -133,6 +134,24 @@ func TestT20PanicElsewhere(t *testing.T) {
 	f := serve(t, judgeFunc(open), Options{Ready: func() error { panic("ready") }})
 	if got := f.ask(t, "/validate", encoded(t)); got.Allowed {
 		t.Errorf("answer: %+v", got)
+	}
+}
+
+// TestT20PanicOfTheLog: an answer that was written stands, whatever happens after it.
+func TestT20PanicOfTheLog(t *testing.T) {
+	log := funcr.New(func(_, args string) {
+		if strings.Contains(args, "admission decided") || strings.Contains(args, "admission panic") {
+			panic("log")
+		}
+	}, funcr.Options{})
+	for name, judge := range map[string]judgeFunc{
+		"denied": refuse,
+		"panic":  func(context.Context, *change.Request) policy.Verdict { panic("judge") },
+	} {
+		f := serve(t, judge, Options{Log: log})
+		if got := f.ask(t, "/validate", encoded(t)); got.Allowed {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

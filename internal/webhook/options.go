@@ -59,7 +59,7 @@ type Limits struct {
 	ReadHeader    time.Duration // to finish handshake and headers: 5 s
 	Read          time.Duration // to finish a request with its body: 10 s
 	Write         time.Duration // from the end of the headers to the end of the answer: 31 s
-	Idle          time.Duration // of a kept connection: 90 s
+	Idle          time.Duration // of a kept connection: 150 s; API servers close theirs after 90 s, and must be first
 	Margin        time.Duration // between our deadline and the API server's: 500 ms
 	Grace         time.Duration // of serving on after Shutdown began: 10 s
 	Linger        time.Duration // of waiting for reviews in flight after that: 5 s
@@ -77,7 +77,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.ReadHeader, 5*time.Second)
 	setDefault(&l.Read, 10*time.Second)
 	setDefault(&l.Write, maxTimeout+time.Second)
-	setDefault(&l.Idle, 90*time.Second)
+	setDefault(&l.Idle, 150*time.Second)
 	setDefault(&l.Margin, 500*time.Millisecond)
 	setDefault(&l.Grace, 10*time.Second)
 	setDefault(&l.Linger, 5*time.Second)
