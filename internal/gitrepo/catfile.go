@@ -12,6 +12,9 @@ import (
 	"sync"
 )
 
+// objectBytes is what the LimitError of a large object counts.
+const objectBytes = "bytes of one object"
+
 // catPool holds a few "git cat-file --batch" processes. A process that failed, or whose query was
 // given up, is ended and replaced by the next query.
 type catPool struct {
@@ -146,7 +149,7 @@ func (c *catProc) query(id string, max int64) (string, []byte, error) {
 		return "", nil, fmt.Errorf("reading %q from git cat-file: %w", id, err)
 	}
 	if size > max {
-		return "", nil, &LimitError{What: "bytes of one object", Limit: max, Where: id}
+		return "", nil, &LimitError{What: objectBytes, Limit: max, Where: id}
 	}
 	raw := make([]byte, size+1)
 	if _, err := io.ReadFull(c.out, raw); err != nil {

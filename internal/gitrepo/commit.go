@@ -8,7 +8,10 @@ import (
 )
 
 // maxCommit bounds the bytes of one commit object, message and signature included.
-const maxCommit = 1 << 20
+const (
+	maxCommit = 1 << 20
+	tooLarge  = "is larger than 1 MiB"
+)
 
 // Object is a commit with the bytes that its signature covers. The signature itself is Unchecked:
 // whoever has keys judges it.
@@ -30,7 +33,7 @@ type header struct {
 // ParseCommit reads the raw bytes of the commit with this id. It refuses with a MalformedError what
 // git, or another reader of the same bytes, could understand in a different way (threat T-11):
 //
-//   - bytes whose id is not the one asked for, or that show an attack on SHA-1;
+//   - bytes whose id is not the one asked for, that show an attack on SHA-1, or more than 1 MiB;
 //   - anything but one tree, its parents directly after it, one author and one committer, in this
 //     order, and any of these headers again further down;
 //   - more than one encoding or signature header, and any other header that begins with "gpgsig":
@@ -43,7 +46,7 @@ func ParseCommit(id string, raw []byte) (Object, error) {
 	var o Object
 	refuse := func(reason string) (Object, error) { return Object{}, &MalformedError{ID: id, Reason: reason} }
 	if len(raw) > maxCommit {
-		return o, &LimitError{What: "bytes of one commit", Limit: maxCommit, Where: id}
+		return refuse(tooLarge)
 	}
 	if err := checkID(id, "commit", raw); err != nil {
 		return o, err

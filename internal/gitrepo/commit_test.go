@@ -270,10 +270,12 @@ func TestParseCommitRecomputesTheID(t *testing.T) {
 func TestParseCommitIsBounded(t *testing.T) {
 	raw := []byte(plainStart + "\n" + strings.Repeat("x", maxCommit))
 	id, _ := objectID("commit", raw, sha1Hex)
-	var limit *LimitError
-	if _, err := ParseCommit(id, raw); !errors.As(err, &limit) {
-		t.Errorf("error %v, want a LimitError", err)
-	}
+	_, err := ParseCommit(id, raw)
+	refusedFor(t, err, id, "larger")
+	f := newForge(t)
+	f.set("refs/heads/main", f.commit("0", ground))
+	_, err = f.clone().Object(ctx(t), f.raw(string(raw)))
+	refusedFor(t, err, id, "larger")
 }
 
 // FuzzParseCommit holds what is promised of every commit that is accepted.
@@ -285,9 +287,8 @@ func FuzzParseCommit(f *testing.F) {
 		id, _ := objectID("commit", raw, sha1Hex)
 		o, err := ParseCommit(id, raw)
 		if err != nil {
-			var limit *LimitError
-			if !errors.Is(err, ErrMalformed) && !errors.As(err, &limit) {
-				t.Fatalf("error %v is neither ErrMalformed nor a LimitError", err)
+			if !errors.Is(err, ErrMalformed) {
+				t.Fatalf("error %v is not ErrMalformed", err)
 			}
 			return
 		}

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -182,23 +183,43 @@ func TestCoverApprovedAfterThePush(t *testing.T) {
 // The first version of this algorithm let the push ride along: the tree after the merge is what
 // merging the unit into the root gives, since the unit holds the push.
 func TestDirectPushUnderApprovedUnitIsNotCovered(t *testing.T) {
-	for _, land := range []string{"merge", "squash", "rebase"} {
-		t.Run(land, func(t *testing.T) {
-			s := newStory(t)
-			c0 := s.is("c0", s.commit("root", ground))
-			evil := ground.with("apps/web.yaml", "privileged: true\n")
-			c1 := s.is("x", s.commit("x", evil, c0))
-			u1 := s.commit("u1", evil.with("apps/db.yaml", "replicas: 2\n"), c1)
-			s.states("U", c1, u1) // what the page of the change shows
-			switch land {
-			case "merge":
-				s.says(c0, s.is("c2", s.merge(c1, u1)), "x touches\nc2 touches =U")
-			case "squash":
-				s.says(c0, s.is("c2", s.squash(c1, u1)), "x touches\nc2 touches =U")
-			case "rebase":
-				s.says(c0, s.is("c2", s.rebase(c1, c1, u1)), "x touches\nc2 touches =U")
+	for pushes := 1; pushes <= 2; pushes++ {
+		for length := 1; length <= 3; length++ {
+			for _, land := range []string{"merge", "squash", "rebase"} {
+				t.Run(fmt.Sprintf("%d pushed, %d approved, %s", pushes, length, land), func(t *testing.T) {
+					directPush(newStory(t), pushes, length, land)
+				})
 			}
-		})
+		}
+	}
+}
+
+func directPush(s *story, pushes, length int, land string) {
+	c0 := s.is("c0", s.commit("root", ground))
+	tip, content, want := c0, ground, ""
+	for i := range pushes {
+		content = content.with("apps/web.yaml", content["apps/web.yaml"]+fmt.Sprintf("privileged: %d\n", i))
+		tip = s.is(fmt.Sprint("x", i), s.commit("x", content, tip))
+		want += fmt.Sprintf("x%d touches\n", i)
+	}
+	head := tip
+	for i := range length {
+		// In the same file, so that what was pushed is among the lines of what was approved.
+		content = content.with("apps/web.yaml", content["apps/web.yaml"]+fmt.Sprintf("replicas: %d\n", i))
+		head = s.commit("u", content, head)
+	}
+	s.states("U", tip, head) // what the page of the change shows
+	switch land {
+	case "merge":
+		s.says(c0, s.is("c2", s.merge(tip, head)), want+"c2 touches =U")
+	case "squash":
+		s.says(c0, s.is("c2", s.squash(tip, head)), want+"c2 touches =U")
+	case "rebase":
+		line := strings.Fields(s.git("rev-list", "--reverse", tip+".."+s.is("last", s.rebase(tip, tip, head))))
+		for i, id := range line {
+			want += s.names[s.is(fmt.Sprint("r", i), id)] + " "
+		}
+		s.says(c0, line[len(line)-1], want+"touches =U")
 	}
 }
 
@@ -337,6 +358,32 @@ func TestLandingDoesNotReachPastAnother(t *testing.T) {
 	s.says(c0, c2, "c1 c2 touches =U") // while nobody said anything about W
 	s.states("W", c0, w1)
 	s.says(c0, c2, "c1 touches =W\nc2 touches")
+}
+
+// A landing is one commit, or as many as the unit has: one commit of a unit does not vouch for what
+// came and went before it.
+func TestLandingIsAsLongAsItsUnit(t *testing.T) {
+	s := newStory(t)
+	c0 := s.is("c0", s.commit("root", ground))
+	u1 := s.commit("u1", ground.with("apps/db.yaml", "2\n"), c0)
+	s.states("U", c0, u1)
+	c1 := s.is("junk", s.commit("junk", ground.with("apps/web.yaml", "junk\n"), c0))
+	c2 := s.is("c2", s.commit("clean", ground.with("apps/db.yaml", "2\n"), c1))
+	s.says(c0, c2, "junk touches\nc2 touches")
+}
+
+// Two units, one upon the other, pushed as they are: the first ends first, and the second was seen
+// with a merge base that is no longer before it.
+func TestStackedUnitsLandOneByOne(t *testing.T) {
+	s := newStory(t)
+	c0 := s.is("c0", s.commit("root", ground))
+	c1 := s.is("c1", s.commit("v", ground.with("apps/web.yaml", "v\n"), c0))
+	c2 := s.is("c2", s.commit("u", ground.with("apps/web.yaml", "u\n"), c1))
+	s.states("V", c0, c1)
+	s.states("U", c0, c2)
+	s.says(c0, c2, "c1 touches =V\nc2 touches !U")
+	s.states("U", c1, c2)
+	s.says(c0, c2, "c1 touches =V\nc2 touches =U")
 }
 
 func TestConflictResolvedInTheMergeIsNotCovered(t *testing.T) {

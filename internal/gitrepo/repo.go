@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -106,6 +107,10 @@ func (r *Repo) holds(ctx context.Context, id string) error {
 // Object is the commit with this full id, parsed strictly. ErrNotFound, ErrMalformed.
 func (r *Repo) Object(ctx context.Context, id string) (Object, error) {
 	raw, err := r.readUnchecked(ctx, id, "commit", maxCommit)
+	var limit *LimitError
+	if errors.As(err, &limit) && limit.What == objectBytes {
+		err = &MalformedError{ID: id, Reason: tooLarge}
+	}
 	if err != nil {
 		return Object{}, err
 	}

@@ -69,7 +69,7 @@ func (t *Tree) ReadFile(name string) ([]byte, error) {
 	return raw, nil
 }
 
-// ReadDir is the content of a directory, in git's order. The caller must not change it.
+// ReadDir is the content of a directory, sorted by name. The caller must not change it.
 // ErrNotFound; UnreadableError for what is not a directory; LimitError.
 func (t *Tree) ReadDir(name string) ([]Entry, error) {
 	e, err := t.Lstat(name)

@@ -3,6 +3,8 @@ package gitrepo
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
+	"strings"
 )
 
 // rawEntry is one entry of a tree object, as slices of its bytes.
@@ -87,7 +89,7 @@ func (e rawEntry) at(i int) byte {
 
 // listing is the content of one tree object.
 type listing struct {
-	entries []Entry
+	entries []Entry // sorted by name
 	byName  map[string]Entry
 }
 
@@ -110,5 +112,6 @@ func parseTree(raw []byte, idBytes int) (l listing, refused string) {
 		full := Entry{Name: name, Kind: e.kind, ID: hex.EncodeToString(e.id)}
 		l.entries, l.byName[name], last = append(l.entries, full), full, e
 	}
+	slices.SortFunc(l.entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return l, ""
 }
