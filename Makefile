@@ -21,7 +21,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build the fairway binary into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/ ./cmd/fairway
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/ ./cmd/fairway
 
 .PHONY: test
 test: tools ## Run all tests: units, the house, and the real control plane (PKG=, TEST= narrow them)

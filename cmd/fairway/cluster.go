@@ -210,7 +210,7 @@ func (in *install) stock() {
 	in.status = &controller.Status{Writer: in.cluster.client, World: in.state.World, Proofs: in.archive, Now: time.Now}
 	in.shelf = &store.ClusterShelf{
 		Client: in.cluster.client, Archive: in.archive, Deliveries: in.deliveries, World: in.state.World, Signer: in.keys.prover,
-		ClusterID: in.clusterID, Prover: cli.Version(), Now: time.Now,
+		ClusterID: in.clusterID, Prover: cli.Version(release), Now: time.Now,
 	}
 	in.shelf.Told = func(key change.SourceKey, proofs []change.Proof, problem error) {
 		told(in.log)(key, proofs, problem)

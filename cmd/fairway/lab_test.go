@@ -27,14 +27,14 @@ import (
 // the gate and the judge; commits through git, the keyring, the renderer and the judge. Only the
 // keeper's timing is taken out: a test says when a repository is looked at.
 type lab struct {
-	t      *testing.T
+	t      testing.TB
 	shop   *story.Shop
 	in     *dirInstall
 	server *story.Server
 	front  http.Handler
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
 	shop, err := story.NewShop(t.Context(), t.TempDir())
 	if err != nil {
@@ -42,7 +42,7 @@ func newLab(t *testing.T) *lab {
 	}
 	in, err := newDirInstall(cli.ServeOptions{
 		Dir: shop.World(""), Namespace: "fairway-system", StateDir: filepath.Join(shop.Dir, "state"), Interval: time.Hour,
-	}, testr.New(t))
+	}, testr.NewWithInterface(t, testr.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,10 +11,14 @@ import (
 	"github.com/fairway-dev/fairway/internal/cli"
 )
 
+// release is the version, set by the linker.
+var release string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	rooms := cli.Rooms{
-		Serve: serve, Inspect: inspect, Lint: lint, Stamp: stamp, Approve: approve, Rollback: rollback, BreakGlassRequest: breakGlassRequest, BreakGlassApprove: breakGlassApprove,
+		Version: release,
+		Serve:   serve, Inspect: inspect, Lint: lint, Stamp: stamp, Approve: approve, Rollback: rollback, BreakGlassRequest: breakGlassRequest, BreakGlassApprove: breakGlassApprove,
 	}
 	code := cli.Run(ctx, rooms, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

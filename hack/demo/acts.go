@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
-	admissionv1 "k8s.io/api/admission/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fairway-dev/fairway/e2e/story"
@@ -21,38 +18,28 @@ type step struct {
 	title  string
 	lane   string // that admits it; empty: refused
 	reason string // what a refusal must say
-	made   func() (*admissionv1.AdmissionReview, func(), error)
+	made   func(ctx context.Context) (answer, error)
 }
 
 // play sends the request of a step and checks the verdict.
 func (s *stage) play(ctx context.Context, st step) error {
-	review, keep, err := st.made()
+	got, err := st.made(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", st.title, err)
 	}
-	answer, err := s.post(ctx, review)
-	if err != nil {
-		return fmt.Errorf("%s: %w", st.title, err)
+	if got.allowed != (st.lane != "") || got.lane != "" && got.allowed && got.lane != st.lane {
+		return fmt.Errorf("%s: allowed %v on lane %q, want lane %q: %s", st.title, got.allowed, got.lane, st.lane, got.message)
 	}
-	said := ""
-	if answer.Result != nil {
-		said = answer.Result.Message
-	}
-	lane := answer.AuditAnnotations["lane"]
-	if answer.Allowed != (st.lane != "") || answer.Allowed && lane != st.lane {
-		return fmt.Errorf("%s: allowed %v on lane %q, want lane %q: %s", st.title, answer.Allowed, lane, st.lane, said)
-	}
-	if !answer.Allowed {
-		if !strings.Contains(said, st.reason) {
-			return fmt.Errorf("%s: refused, but not for %q: %s", st.title, st.reason, said)
+	if !got.allowed {
+		if !strings.Contains(got.message, st.reason) {
+			return fmt.Errorf("%s: refused, but not for %q: %s", st.title, st.reason, got.message)
 		}
 		s.refused++
-		s.say("  refused   %-52s %s", st.title, first(said))
+		s.say("  refused   %-50s %s", st.title, first(got.message))
 		return nil
 	}
-	keep()
 	s.admitted++
-	s.say("  admitted  %-52s lane %s%s", st.title, lane, commit(answer.AuditAnnotations["commit"]))
+	s.say("  admitted  %-50s lane %s", st.title, st.lane)
 	return nil
 }
 
@@ -62,22 +49,20 @@ func first(message string) string {
 	return line
 }
 
-func commit(id string) string {
-	if len(id) < 7 {
-		return ""
-	}
-	return ", commit " + id[:7]
-}
-
 // applies is a server-side apply by the pipeline, with the stamp of a commit.
-func (s *stage) applies(manifest, commit string) func() (*admissionv1.AdmissionReview, func(), error) {
-	return func() (*admissionv1.AdmissionReview, func(), error) {
+func (s *stage) applies(manifest, commit string) func(context.Context) (answer, error) {
+	return func(ctx context.Context) (answer, error) {
 		stamped, err := stamp(manifest, commit)
 		if err != nil {
-			return nil, nil, err
+			return answer{}, err
 		}
-		return s.server.Try(story.Write{Object: stamped, User: deployer, Manager: deployer, Apply: true})
+		return s.place.write(ctx, story.Write{Object: stamped, User: deployer, Manager: deployer, Apply: true})
 	}
+}
+
+// writes is any other write.
+func (s *stage) writes(w story.Write) func(context.Context) (answer, error) {
+	return func(ctx context.Context) (answer, error) { return s.place.write(ctx, w) }
 }
 
 // stamp writes where a manifest comes from on it, as `fairway stamp` does.
@@ -97,9 +82,8 @@ func stamp(manifest, commit string) (string, error) {
 // sandbox shows the fast lane, and production's first delivery.
 func (s *stage) sandbox(ctx context.Context) error {
 	s.say("\nThe sandbox is free; production starts from what its owners sealed as the baseline.")
-	if err := s.play(ctx, step{title: "sara tries something out in the sandbox", lane: "open", made: func() (*admissionv1.AdmissionReview, func(), error) {
-		return s.server.Try(story.Write{Object: strings.ReplaceAll(story.Banner, "shop", "play"), User: "sara", Manager: "kubectl-create"})
-	}}); err != nil {
+	if err := s.play(ctx, step{title: "sara tries something out in the sandbox", lane: "open", made: s.writes(
+		story.Write{Object: strings.ReplaceAll(story.Banner, "shop", "play"), User: "sara", Manager: "kubectl-create"})}); err != nil {
 		return err
 	}
 	tip, err := s.shop.Tip(ctx)
@@ -114,10 +98,10 @@ func (s *stage) sandbox(ctx context.Context) error {
 
 // approves has somebody approve a change with the command line, in a clone.
 func (s *stage) approves(ctx context.Context, who, revision string) error {
-	if _, err := s.command(ctx, "git", "-C", s.shop.Clone(), "fetch", "--quiet", "origin"); err != nil {
+	if _, err := s.command(ctx, nil, "git", "-C", s.shop.Clone(), "fetch", "--quiet", "origin"); err != nil {
 		return err
 	}
-	_, err := s.command(ctx, s.binary, "approve", revision, "-C", s.shop.Clone(), "--repository", s.shop.Repo.URL(), "--key", s.shop.Key(who), "--as", who)
+	_, err := s.command(ctx, nil, s.binary, "approve", revision, "-C", s.shop.Clone(), "--repository", s.shop.Repo.URL(), "--key", s.shop.Key(who), "--as", who)
 	return err
 }
 
@@ -214,19 +198,18 @@ func (s *stage) hands(ctx context.Context) error {
 	if err := s.play(ctx, step{title: "another image under the stamp of that commit", reason: "differ", made: s.applies(story.Web(3, story.HostNetwork, "evil"), tip)}); err != nil {
 		return err
 	}
-	return s.play(ctx, step{title: "an edit by hand, marks and manager name copied", reason: "spec.replicas", made: func() (*admissionv1.AdmissionReview, func(), error) {
-		stamped, err := stamp(story.Web(9, story.HostNetwork, "2.0"), tip)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s.server.Try(story.Write{Object: stamped, User: "admin", Groups: []string{"system:masters"}, Manager: deployer})
-	}})
+	stamped, err := stamp(story.Web(9, story.HostNetwork, "2.0"), tip)
+	if err != nil {
+		return err
+	}
+	return s.play(ctx, step{title: "an edit by hand, marks and manager name copied", reason: "spec.replicas", made: s.writes(
+		story.Write{Object: stamped, User: "admin", Groups: []string{"system:masters"}, Manager: deployer})})
 }
 
 // back shows roll-back and pruning.
 func (s *stage) back(ctx context.Context) error {
 	s.say("\nThe way back is short, and what Git dropped may go.")
-	old, err := s.command(ctx, "git", "-C", s.shop.Repo.Dir, "log", "--first-parent", "--format=%H", "--grep=version 2.0", "main")
+	old, err := s.command(ctx, nil, "git", "-C", s.shop.Repo.Dir, "log", "--first-parent", "--format=%H", "--grep=version 2.0", "main")
 	if err != nil {
 		return err
 	}
@@ -235,7 +218,11 @@ func (s *stage) back(ctx context.Context) error {
 	if err := s.play(ctx, step{title: "back to 2.0 without a word", reason: "roll", made: rollback}); err != nil {
 		return err
 	}
-	if _, err := s.command(ctx, s.binary, "rollback", target, "-C", s.shop.Clone(), "-n", "shop", "--namespace-uid", story.ShopUID,
+	uid, err := s.place.uid(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := s.command(ctx, nil, s.binary, "rollback", target, "-C", s.shop.Clone(), "-n", "shop", "--namespace-uid", uid,
 		"--repository", s.shop.Repo.URL(), "--path", "shop/production", "--source", "shop", "--reason", "2.0 was faster", "--ticket", "INC-1",
 		"--key", s.shop.Key("sam"), "--as", "sam"); err != nil {
 		return err
@@ -246,10 +233,7 @@ func (s *stage) back(ctx context.Context) error {
 	if err := s.play(ctx, step{title: "sam signs the roll-back", lane: "rollback", made: rollback}); err != nil {
 		return err
 	}
-	configMap := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
-	prune := func() (*admissionv1.AdmissionReview, func(), error) {
-		return s.server.Delete(configMap, "shop", "banner", deployer)
-	}
+	prune := func(ctx context.Context) (answer, error) { return s.place.remove(ctx, "banner", deployer) }
 	if err := s.play(ctx, step{title: "deleting the banner while Git has it", reason: "renders it", made: prune}); err != nil {
 		return err
 	}
@@ -274,38 +258,33 @@ func (s *stage) back(ctx context.Context) error {
 // emergency shows break-glass: two people sign, one namespace opens to one user for a while.
 func (s *stage) emergency(ctx context.Context) error {
 	s.say("\nAn emergency has a door, and the door has a book.")
-	edit := func() (*admissionv1.AdmissionReview, func(), error) {
-		return s.server.Try(story.Write{Object: story.Web(6, story.HostNetwork, "2.0"), User: "sara", Manager: "kubectl-edit"})
-	}
-	if err := s.play(ctx, step{title: "sara edits production by hand", reason: "FW", made: edit}); err != nil {
+	edit := story.Write{Object: story.Web(6, story.HostNetwork, "2.0"), User: "sara", Manager: "kubectl-edit"}
+	if err := s.play(ctx, step{title: "sara edits production by hand", reason: "FW", made: s.writes(edit)}); err != nil {
 		return err
 	}
-	request, err := s.command(ctx, s.binary, "breakglass", "request", "-n", "shop", "--namespace-uid", story.ShopUID, "--user", "sara",
+	uid, err := s.place.uid(ctx)
+	if err != nil {
+		return err
+	}
+	request, err := s.command(ctx, nil, s.binary, "breakglass", "request", "-n", "shop", "--namespace-uid", uid, "--user", "sara",
 		"--reason", "the sale overruns us", "--ticket", "INC-2", "--for", "30m", "--key", s.shop.Key("sara"))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.dir+"/request.yaml", []byte(request), 0o600); err != nil {
-		return fmt.Errorf("keeping the request: %w", err)
-	}
-	agreed, err := s.command(ctx, s.binary, "breakglass", "approve", s.dir+"/request.yaml", "--key", s.shop.Key("pete"))
+	agreed, err := s.command(ctx, []byte(request), s.binary, "breakglass", "approve", "-", "--key", s.shop.Key("pete"))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.shop.World("breakglass.yaml"), []byte(agreed), 0o600); err != nil {
+	if err := s.place.open(ctx, []byte(agreed)); err != nil {
 		return fmt.Errorf("opening the door: %w", err)
 	}
-	return s.await(ctx, "the door to open", func() (bool, error) {
-		review, _, err := edit()
-		if err != nil {
-			return false, err
-		}
-		dry := true
-		review.Request.DryRun = &dry
-		answer, err := s.post(ctx, review)
-		if err != nil || !answer.Allowed {
-			return false, err
-		}
-		return true, s.play(ctx, step{title: "sara asked, pete agreed: she edits", lane: "break-glass", made: edit})
-	})
+	rehearsal := edit
+	rehearsal.DryRun = true
+	if err := s.await(ctx, "the door to open", func() (bool, error) {
+		got, err := s.place.write(ctx, rehearsal)
+		return got.allowed, err
+	}); err != nil {
+		return err
+	}
+	return s.play(ctx, step{title: "sara asked, pete agreed: she edits", lane: "break-glass", made: s.writes(edit)})
 }

@@ -1,6 +1,7 @@
 // Command demo tells Fairway's story on this machine: a real repository with signed commits and
 // approvals, the real fairway binary serving from a directory, and real AdmissionReviews over
-// HTTPS. It prints a line a step and fails if a step is not as told.
+// HTTPS. With -cluster the same story goes through kubectl and a real API server. It prints a line a
+// step and fails if a step is not as told.
 //
 // It needs Go and git, listens on 127.0.0.1 only, and removes what it made when it ends.
 package main
@@ -8,6 +9,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,22 +20,28 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
-	if err := tell(ctx); err != nil {
+	onCluster := flag.Bool("cluster", false, "tell the story through kubectl on a real API server, built from source where it is not yet")
+	flag.Parse()
+	var at place = &direct{}
+	if *onCluster {
+		at = &cluster{}
+	}
+	if err := tell(ctx, at); err != nil {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
 		os.Exit(1) //nolint:gocritic // nothing is left to be undone
 	}
 }
 
 // tell sets the stage and plays every step.
-func tell(ctx context.Context) (err error) {
+func tell(ctx context.Context, at place) (err error) {
 	dir, err := os.MkdirTemp("", "fairway-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := newStage(ctx, dir)
+	s, err := newStage(ctx, dir, at)
 	if err != nil {
 		return err
 	}

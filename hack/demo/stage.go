@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,18 +18,15 @@ import (
 	"syscall"
 	"time"
 
-	admissionv1 "k8s.io/api/admission/v1"
-
 	"github.com/fairway-dev/fairway/e2e/story"
 )
 
-// stage is where the story plays: the people, the repository, the running webhook and the objects
-// that it let through.
+// stage is what the story needs wherever it plays: the people, the repository and a running fairway.
 type stage struct {
 	dir    string
 	binary string
 	shop   *story.Shop
-	server *story.Server
+	place  place
 
 	fairway *exec.Cmd
 	url     string
@@ -39,11 +35,31 @@ type stage struct {
 	admitted, refused int
 }
 
-// newStage builds fairway, makes the world and starts serving it.
-func newStage(ctx context.Context, dir string) (*stage, error) {
-	s := &stage{dir: dir, binary: filepath.Join(dir, "fairway"), server: story.NewServer()}
+// place is where requests go: fairway itself, or an API server that asks it.
+type place interface {
+	// start starts fairway and whatever stands before it.
+	start(ctx context.Context, s *stage) error
+	write(ctx context.Context, w story.Write) (answer, error)
+	remove(ctx context.Context, configMap, user string) (answer, error)
+	// open puts a BreakGlass object in force.
+	open(ctx context.Context, object []byte) error
+	// uid is that of the namespace shop.
+	uid(ctx context.Context) (string, error)
+	stop() error
+}
+
+// answer is what became of a request.
+type answer struct {
+	allowed bool
+	message string // of a refusal
+	lane    string // that admitted it; empty where the place cannot tell
+}
+
+// newStage builds fairway, makes the world and starts serving it in a place.
+func newStage(ctx context.Context, dir string, at place) (*stage, error) {
+	s := &stage{dir: dir, binary: filepath.Join(dir, "fairway"), place: at}
 	s.say("Building fairway …")
-	if _, err := s.command(ctx, "go", "build", "-o", s.binary, "./cmd/fairway"); err != nil {
+	if _, err := s.command(ctx, nil, "go", "build", "-o", s.binary, "./cmd/fairway"); err != nil {
 		return nil, err
 	}
 	shop, err := story.NewShop(ctx, dir)
@@ -51,14 +67,20 @@ func newStage(ctx context.Context, dir string) (*stage, error) {
 		return nil, err
 	}
 	s.shop = shop
-	return s, s.serve(ctx)
+	if err := at.start(ctx, s); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
 }
 
 func (s *stage) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 // command runs a program and returns what it printed; its errors carry what it complained of.
-func (s *stage) command(ctx context.Context, name string, args ...string) (string, error) {
+func (s *stage) command(ctx context.Context, in []byte, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	if in != nil {
+		cmd.Stdin = bytes.NewReader(in)
+	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -67,11 +89,10 @@ func (s *stage) command(ctx context.Context, name string, args ...string) (strin
 	return out.String(), nil
 }
 
-// serve starts fairway and waits until it has looked at the repository.
-func (s *stage) serve(ctx context.Context) error {
-	tlsDir := filepath.Join(s.dir, "tls")
-	s.fairway = exec.CommandContext(ctx, s.binary, "serve", "--dir", s.shop.World(""), "--listen", "127.0.0.1:0",
-		"--tls-dir", tlsDir, "--self-signed", "--state-dir", filepath.Join(s.dir, "state"), "--interval", "1s")
+// serve starts fairway and waits until it is ready. ca is the authority of its certificate.
+func (s *stage) serve(ctx context.Context, ca string, args ...string) error {
+	s.fairway = exec.CommandContext(ctx, s.binary, append([]string{"serve",
+		"--state-dir", filepath.Join(s.dir, "state"), "--interval", "1s"}, args...)...)
 	s.fairway.Cancel = func() error { return s.fairway.Process.Signal(syscall.SIGTERM) }
 	log, err := s.fairway.StderrPipe()
 	if err != nil {
@@ -81,14 +102,14 @@ func (s *stage) serve(ctx context.Context) error {
 		return fmt.Errorf("starting fairway: %w", err)
 	}
 	if s.url, err = listening(log); err != nil {
-		return errors.Join(err, s.stop())
+		return err
 	}
-	ca, err := os.ReadFile(filepath.Join(tlsDir, "ca.crt"))
+	trusted, err := os.ReadFile(ca) //nolint:gosec // our own folder
 	if err != nil {
 		return fmt.Errorf("reading the authority: %w", err)
 	}
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
+	pool.AppendCertsFromPEM(trusted)
 	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}}}
 	return s.await(ctx, "fairway to be ready", func() (bool, error) {
 		answer, err := s.get(ctx, "/readyz")
@@ -123,18 +144,18 @@ func (s *stage) get(ctx context.Context, path string) (int, error) {
 	return answer.StatusCode, answer.Body.Close()
 }
 
-// stop ends fairway.
+// stop ends fairway, and then the place.
 func (s *stage) stop() error {
-	if s.fairway == nil || s.fairway.Process == nil {
-		return nil
+	var err error
+	if s.fairway != nil && s.fairway.Process != nil {
+		if err = s.fairway.Process.Signal(syscall.SIGTERM); err == nil {
+			err = s.fairway.Wait()
+		}
+		if err != nil {
+			err = fmt.Errorf("fairway ended badly: %w", err)
+		}
 	}
-	if err := s.fairway.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stopping fairway: %w", err)
-	}
-	if err := s.fairway.Wait(); err != nil {
-		return fmt.Errorf("fairway ended badly: %w", err)
-	}
-	return nil
+	return errors.Join(err, s.place.stop())
 }
 
 // await asks until the answer is yes, for as long as a slow machine may need.
@@ -157,54 +178,6 @@ func (s *stage) await(ctx context.Context, what string, ask func() (bool, error)
 		case <-tick.C:
 		}
 	}
-}
-
-// post sends a review as an API server does. While a proof is being made the answer is 429, and the
-// client asks again after the time that the answer names.
-func (s *stage) post(ctx context.Context, review *admissionv1.AdmissionReview) (*admissionv1.AdmissionResponse, error) {
-	body, err := json.Marshal(review)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the review: %w", err)
-	}
-	for {
-		answer, err := s.postOnce(ctx, body)
-		if err != nil {
-			return nil, err
-		}
-		if answer.Allowed || answer.Result == nil || answer.Result.Code != http.StatusTooManyRequests {
-			return answer, nil
-		}
-		wait := time.Second
-		if d := answer.Result.Details; d != nil && d.RetryAfterSeconds > 0 {
-			wait = time.Duration(d.RetryAfterSeconds) * time.Second
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(wait):
-		}
-	}
-}
-
-func (s *stage) postOnce(ctx context.Context, body []byte) (*admissionv1.AdmissionResponse, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/validate?timeout=5s", bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("asking fairway: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	answer, err := s.client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("asking fairway: %w", err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	var out admissionv1.AdmissionReview
-	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
-		return nil, fmt.Errorf("reading fairway's answer (%s): %w", answer.Status, err)
-	}
-	if out.Response == nil {
-		return nil, errors.New("fairway's answer has no response")
-	}
-	return out.Response, nil
 }
 
 // looks is how many times fairway has looked at repositories, by its own count.

@@ -25,6 +25,8 @@ const (
 
 // Rooms are what the commands call. Main wires them.
 type Rooms struct {
+	// Version is what the build was told it is; empty: what the Go toolchain knows of it.
+	Version string
 	Serve   func(ctx context.Context, o ServeOptions) error
 	Approve func(ctx context.Context, o ApproveOptions) (Approved, error)
 	// Inspect judges a revision for each source of a namespace that delivers it.
@@ -104,34 +106,31 @@ func New(rooms Rooms) *cobra.Command {
 	root.AddCommand(
 		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), stampCommand(rooms),
 		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),
-		serveCommand(rooms), versionCommand(),
+		serveCommand(rooms), versionCommand(rooms),
 	)
 	return root
 }
 
-func versionCommand() *cobra.Command {
+func versionCommand(rooms Rooms) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(c.OutOrStdout(), Version())
+			_, err := fmt.Fprintln(c.OutOrStdout(), Version(rooms.Version))
 			return err
 		},
 	}
 }
 
-// Version is the version that the binary was built from, with the revision where it is known.
-func Version() string {
+// Version is the version of the binary: what the build was told, else what the toolchain recorded.
+func Version(told string) string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "fairway (unknown build)"
+	switch {
+	case !ok:
+		return "fairway " + told
+	case told == "":
+		told = info.Main.Version
 	}
-	v := "fairway " + info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value
-		}
-	}
-	return v + " " + info.GoVersion
+	return "fairway " + told + " " + info.GoVersion
 }
 
 func serveCommand(rooms Rooms) *cobra.Command {

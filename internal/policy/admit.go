@@ -9,7 +9,7 @@ import (
 )
 
 // retryAfter is how long a client shall wait for a proof that is being made.
-const retryAfter = 5 * time.Second
+const retryAfter = 2 * time.Second
 
 // Admit judges one request. Every tier of the facts must allow it, each by one of the lanes in
 // their order; where several refuse, the one that lets nothing through speaks first. It fails

@@ -151,7 +151,7 @@ func TestNoDenialLooksImmutable(t *testing.T) {
 // TestRuling26Codes: a proof in the making is 429 with a time, anything else is 403.
 func TestRuling26Codes(t *testing.T) {
 	waiting := with(proven(production(), func(c *Candidate) { c.Fit = FitDiffers }), func(f *Facts) { f.Making = change.Present })
-	if s := Admit(waiting).Status(); s.Code != 429 || s.Reason != "TooManyRequests" || s.RetryAfterSeconds != 5 {
+	if s := Admit(waiting).Status(); s.Code != 429 || s.Reason != "TooManyRequests" || s.RetryAfterSeconds != 2 {
 		t.Errorf("in the making: %d %s after %d s", s.Code, s.Reason, s.RetryAfterSeconds)
 	}
 	pending := proven(production(), func(c *Candidate) {
