@@ -105,6 +105,9 @@ func podOf(owner, child *Object, spec map[string]any) (want map[string]any, mayD
 	if podSpec["serviceAccountName"] == nil || podSpec["serviceAccountName"] == "" {
 		podSpec["serviceAccountName"], podSpec["serviceAccount"] = "default", "default"
 	}
+	if podSpec["enableServiceLinks"] == nil { // a default of pods that templates are not given
+		podSpec["enableServiceLinks"] = true
+	}
 	if podSpec["imagePullSecrets"] == nil { // filled in from the service account
 		mayDiffer = append(mayDiffer[:len(mayDiffer):len(mayDiffer)], "spec.imagePullSecrets")
 	}
