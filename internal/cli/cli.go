@@ -32,6 +32,7 @@ type Rooms struct {
 	// Inspect judges a revision for each source of a namespace that delivers it.
 	Inspect func(ctx context.Context, o InspectOptions) ([]Inspection, error)
 	Lint    func(ctx context.Context, o LintOptions) ([]Problem, error)
+	Audit   func(ctx context.Context, o AuditOptions) ([]Audit, error)
 	Stamp   func(ctx context.Context, o StampOptions) ([]byte, error)
 	// Rollback signs a way back and returns the commit that keeps the statement.
 	Rollback func(ctx context.Context, o RollbackOptions) (string, error)
@@ -104,7 +105,7 @@ func New(rooms Rooms) *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddCommand(
-		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), stampCommand(rooms),
+		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), auditCommand(rooms), stampCommand(rooms),
 		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),
 		serveCommand(rooms), versionCommand(rooms),
 	)
