@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os/exec"
-	"strings"
 
 	"github.com/fairway-dev/fairway/internal/render"
 )
@@ -57,8 +56,6 @@ func (p *Pool) Render(ctx context.Context, tree fs.FS, src render.Source) (rende
 func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.Result, *render.Refusal, error) {
 	cmd := exec.CommandContext(ctx, p.options.Command[0], p.options.Command[1:]...)
 	cmd.Env, cmd.Dir = []string{}, "/"
-	var last tail
-	cmd.Stderr = &last
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return render.Result{}, nil, err
@@ -83,7 +80,7 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 		if !s.asked {
 			return render.Result{}, nil, waitErr // it never came to render
 		}
-		refusal, err := p.fault(src, waitErr, last.text)
+		refusal, err := p.fault(src, waitErr)
 		return render.Result{}, refusal, err
 	case talkErr != nil:
 		return render.Result{}, nil, talkErr
@@ -95,18 +92,19 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 }
 
 // fault says what the end of a worker means. One that ended itself would end itself again: the Go
-// runtime does with status 2 where memory or stack run out, and the kustomize library with status 1.
-// What it wrote may repeat the source, so only its cause is told.
-func (p *Pool) fault(src render.Source, waitErr error, said string) (*render.Refusal, error) {
+// runtime does with status 2 where memory, stack or threads run out (panics do not come this far),
+// the kustomize library with status 1. What it wrote may repeat the source, and is not read.
+func (p *Pool) fault(src render.Source, waitErr error) (*render.Refusal, error) {
 	var exit *exec.ExitError
 	if !errors.As(waitErr, &exit) || exit.ExitCode() < 0 {
 		return nil, waitErr
 	}
-	refusal := &render.Refusal{Reason: render.Unbuildable, File: src.Path, Detail: "ends the program that renders it; run `kustomize build` on it to see why"}
-	if strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
-		refusal.Reason, refusal.Detail = render.TooLarge, fmt.Sprintf("needs more than %d MiB of memory to render", p.options.Memory>>20)
+	if exit.ExitCode() == 2 {
+		detail := fmt.Sprintf("needs more than %d MiB of memory to render, or does not end", p.options.Memory>>20)
+		return &render.Refusal{Reason: render.TooLarge, File: src.Path, Detail: detail}, nil
 	}
-	return refusal, nil
+	detail := "ends the program that renders it; run `kustomize build` on it to see why"
+	return &render.Refusal{Reason: render.Unbuildable, File: src.Path, Detail: detail}, nil
 }
 
 // server answers a worker's questions.
@@ -183,15 +181,4 @@ func (s *server) read(name string) (data []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return io.ReadAll(io.LimitReader(f, int64(s.limits.FileBytes)+1))
-}
-
-// tail keeps the beginning of what a worker writes to its standard error.
-type tail struct{ text string }
-
-// Write never fails, so that a worker that talks much is not held up.
-func (t *tail) Write(p []byte) (int, error) {
-	if room := 8<<10 - len(t.text); room > 0 {
-		t.text += string(p[:min(room, len(p))])
-	}
-	return len(p), nil
 }
