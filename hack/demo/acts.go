@@ -286,5 +286,8 @@ func (s *stage) emergency(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return s.play(ctx, step{title: "sara asked, pete agreed: she edits", lane: "break-glass", made: s.writes(edit)})
+	if err := s.play(ctx, step{title: "sara asked, pete agreed: she edits", lane: "break-glass", made: s.writes(edit)}); err != nil {
+		return err
+	}
+	return s.place.review(ctx)
 }

@@ -195,6 +195,23 @@ func said(_ string, err error) (answer, error) {
 	return answer{message: message}, nil
 }
 
+// review shows that the book was written, and that an audit sees what differs from Git.
+func (c *cluster) review(ctx context.Context) error {
+	if err := c.stage.await(ctx, "the use to be recorded", func() (bool, error) {
+		used, err := c.as(ctx, "admin", nil, "get", "breakglass", "-n", "shop", "-o", "jsonpath={.items[*].status.used[*].user}")
+		return used == "sara", err
+	}); err != nil {
+		return err
+	}
+	c.stage.say("  recorded  in the status of the BreakGlass: used by sara")
+	out, err := c.stage.command(ctx, nil, c.stage.binary, "audit", "--kubeconfig", c.config("admin"), "-n", "shop")
+	if err == nil || !strings.Contains(out, "drifted    Deployment shop/web") {
+		return fmt.Errorf("an audit does not see what sara changed: %w: %s", err, out)
+	}
+	c.stage.say("  audited   %s", first(out))
+	return nil
+}
+
 func (c *cluster) stop() error {
 	if c.running == nil {
 		return nil

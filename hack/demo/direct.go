@@ -32,6 +32,8 @@ func (d *direct) start(ctx context.Context, s *stage) error {
 	return s.serve(ctx, filepath.Join(tls, "ca.crt"), "--dir", s.shop.World(""), "--listen", "127.0.0.1:0", "--tls-dir", tls, "--self-signed")
 }
 
+func (d *direct) review(context.Context) error { return nil }
+
 func (d *direct) stop() error { return nil }
 
 func (d *direct) uid(context.Context) (string, error) { return story.ShopUID, nil }

@@ -45,6 +45,8 @@ type place interface {
 	open(ctx context.Context, object []byte) error
 	// uid is that of the namespace shop.
 	uid(ctx context.Context) (string, error)
+	// review looks back at what the emergency left, where the place has a memory.
+	review(ctx context.Context) error
 	stop() error
 }
 
