@@ -9,8 +9,8 @@
 //
 // Why a source does not render is a Refusal: a value with a stable reason, for people. An error
 // means that the render could not be judged at all (the tree could not be read, the time ran out)
-// and that asking again may help. In both cases there are no objects, and the closure tells what
-// was looked at until then. No refusal and no error ever holds a value of a manifest.
+// and that asking again may help. In both cases there are no objects; after a refusal the closure
+// tells what was looked at until then. No refusal and no error ever holds a value of a manifest.
 //
 // Kustomize is a library that was not written for hostile input: it can end or exhaust the process
 // that it runs in. Render it in a process of its own, with package worker.
