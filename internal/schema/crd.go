@@ -21,7 +21,8 @@ import (
 const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 // FromCRDs is the snapshot of the kinds that some CustomResourceDefinitions define, in every served
-// version. Where two define one kind it is an error: nobody can tell which the cluster will hold.
+// version. Where two define one kind, or one defines a built-in kind, it is an error: nobody can
+// tell which the cluster will hold.
 func FromCRDs(crds ...*apiextensionsv1.CustomResourceDefinition) (*Snapshot, error) {
 	s := &Snapshot{kinds: map[change.Kind]*kind{}}
 	for _, crd := range crds {
@@ -33,6 +34,9 @@ func FromCRDs(crds ...*apiextensionsv1.CustomResourceDefinition) (*Snapshot, err
 			k := change.Kind{Group: crd.Spec.Group, Version: v.Name, Kind: crd.Spec.Names.Kind}
 			if _, ok := s.kinds[k]; ok {
 				return nil, fmt.Errorf("%s: defined twice", k)
+			}
+			if _, ok := BuiltIn().kinds[k]; ok {
+				return nil, fmt.Errorf("%s: a built-in kind", k)
 			}
 			e, err := customKind(k, v, crd.Spec.PreserveUnknownFields)
 			if err != nil {
