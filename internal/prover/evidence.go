@@ -16,8 +16,8 @@ import (
 // the head: the history was rewritten, or the head is no descendant.
 var ErrRewritten = errors.New("base is not on the first-parent chain")
 
-// base is the newest commit at or before head from which coverage may start: the newest known
-// proof that this tier found admissible, else the repository's baseline.
+// base is the newest commit at or before head from which coverage may start: that of the newest
+// grounded proof, else the repository's baseline.
 //
 // A proof serves as base only for what it read itself. Where head reads a file that the proof did
 // not, a change of that file before the proof was never looked at, so coverage starts at the
@@ -27,28 +27,24 @@ func (r *run) base(ctx context.Context, head string) string {
 	if err != nil {
 		return r.work.Repository.Baseline
 	}
-	var best change.Proof
-	for _, p := range r.work.Known {
-		if p.Height <= height && p.Height > best.Height && r.admissibleOnce(p) && !p.Revoked {
-			best = p
+	return r.below(height + 1)
+}
+
+// below is the commit of the newest grounded proof below a height, else the baseline.
+func (r *run) below(height int64) string {
+	for _, p := range slices.Backward(r.work.Known) {
+		if p.Height < height && r.grounded(p) {
+			return p.Commit
 		}
-	}
-	if best.Commit != "" {
-		return best.Commit
 	}
 	return r.work.Repository.Baseline
 }
 
-// admissibleOnce reports whether every tier that judges this work found the proof admissible.
-func (r *run) admissibleOnce(p change.Proof) bool {
-	for _, t := range r.work.Tiers {
-		if !slices.ContainsFunc(p.Judgements, func(j change.Judgement) bool {
-			return j.Tier == t.Name && j.Admissible == change.Present
-		}) {
-			return false
-		}
-	}
-	return len(r.work.Tiers) > 0
+// grounded reports whether what came after a proof may be covered from it: it is on the branch, and
+// its commit was admitted in the namespace, or would be now. A judgement under another policy is no
+// ground, and nor is one that was taken back before anything of it was delivered (rulings 4 and 22).
+func (r *run) grounded(p change.Proof) bool {
+	return !p.Revoked && (r.delivered(p.Commit) || r.admissible(p))
 }
 
 // judge gathers the evidence for one commit and has it judged.
@@ -131,7 +127,6 @@ func (r *run) cover(ctx context.Context, ev *change.Evidence, after change.Closu
 		ev.Continuous = change.Absent // no proof and no baseline: there is nothing to start from
 		return nil
 	}
-	closure := after
 	if ev.Base != r.work.Repository.Baseline {
 		p, ok := r.known(ev.Base)
 		if !ok || !readsWithin(after, p.Closure) {
@@ -146,8 +141,7 @@ func (r *run) cover(ctx context.Context, ev *change.Evidence, after change.Closu
 	if err != nil {
 		return err
 	}
-	closure = unite(before.Closure, after)
-	steps, err := r.rooms.History.Cover(ctx, ev.Base, ev.Commit.ID, closure, r.units())
+	steps, err := r.rooms.History.Cover(ctx, ev.Base, ev.Commit.ID, unite(before.Closure, after), r.units())
 	if errors.Is(err, ErrRewritten) {
 		ev.Continuous = change.Absent
 		return nil

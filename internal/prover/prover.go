@@ -9,6 +9,7 @@
 package prover
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -112,28 +113,36 @@ type Result struct {
 // further behind than this.
 const candidateLimit = 20
 
-// Prove judges the commits of a source that have no current proof: each commit since the last
-// admissible one that changes what the source renders, the newest last, and every known proof
-// that was judged under another policy. Commits that change nothing have no proof of their own.
-// An error says that the repository could not be read.
+// Prove judges the commits of a source that have no current proof: every known proof that was judged
+// under another policy or whose evidence may have been taken back, and each commit since the last
+// grounded one that changes what the source renders, the newest last. Commits that change nothing
+// have no proof of their own. An error says that the repository could not be read.
 func Prove(ctx context.Context, rooms Rooms, work Work, now time.Time) ([]Result, error) {
+	work.Known = slices.Clone(work.Known)
+	slices.SortStableFunc(work.Known, func(a, b change.Proof) int { return cmp.Compare(a.Height, b.Height) })
 	run := &run{rooms: rooms, work: work, now: now, rendered: map[string]Rendered{}}
 	approvals, err := rooms.Statements.Approvals(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading approvals of repository %q: %w", work.Repository.Name, err)
 	}
 	run.approvals = approvals
-	head := work.Only
-	if head == "" {
-		if head, err = rooms.History.Tip(ctx, work.Source.Branch); err != nil {
-			return nil, fmt.Errorf("reading branch %q of repository %q: %w", work.Source.Branch, work.Repository.Name, err)
-		}
+	if work.Only != "" {
+		result, err := run.judge(ctx, work.Only, run.base(ctx, work.Only))
+		return []Result{result}, err
 	}
-	results, err := run.newCommits(ctx, head)
+	head, err := rooms.History.Tip(ctx, work.Source.Branch)
+	if err != nil {
+		return nil, fmt.Errorf("reading branch %q of repository %q: %w", work.Source.Branch, work.Repository.Name, err)
+	}
+	again, err := run.rejudge(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return run.rejudge(ctx, results)
+	newer, err := run.newCommits(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	return append(again, newer...), nil
 }
 
 // run is one call of Prove.
@@ -145,18 +154,15 @@ type run struct {
 	rendered  map[string]Rendered
 }
 
-// newCommits judges the candidates up to head, oldest first.
+// newCommits judges the candidates up to head that have no proof yet, oldest first.
 func (r *run) newCommits(ctx context.Context, head string) ([]Result, error) {
 	last, err := r.judge(ctx, head, r.base(ctx, head))
 	if err != nil {
 		return nil, err
 	}
-	if r.work.Only != "" {
-		return []Result{last}, nil
-	}
 	var results []Result
 	for _, commit := range candidates(last.Evidence) {
-		if commit == head {
+		if _, known := r.known(commit); known || commit == head {
 			continue
 		}
 		result, err := r.judge(ctx, commit, last.Evidence.Base)
@@ -165,20 +171,16 @@ func (r *run) newCommits(ctx context.Context, head string) ([]Result, error) {
 		}
 		results = append(results, result)
 	}
-	if r.changesContent(last) {
+	if _, known := r.known(head); !known && r.changesContent(last) {
 		results = append(results, last)
 	}
 	return results, nil
 }
 
-// changesContent reports whether the newest commit needs a proof of its own: where the last step
-// does not touch what the source reads, the proof before it speaks for it.
+// changesContent reports whether the newest commit, which has no proof, needs one of its own: where
+// the last step does not touch what the source reads, the proof before it speaks for it.
 func (r *run) changesContent(last Result) bool {
 	ev := last.Evidence
-	if ev.Base == ev.Commit.ID && ev.Continuous == change.Present {
-		_, known := r.known(ev.Commit.ID)
-		return !known
-	}
 	if ev.Continuous != change.Present || len(ev.Steps) == 0 || ev.Rendered != change.Present {
 		return true
 	}
@@ -209,54 +211,76 @@ func touching(ev change.Evidence) []string {
 	return ends
 }
 
-// rejudge judges again every known proof whose judgement is not current and that no new result
-// replaces, from the base it was proven from: who was revoked since counts no more (ruling 4).
-func (r *run) rejudge(ctx context.Context, results []Result) ([]Result, error) {
-	if r.work.Only != "" {
-		return results, nil
-	}
-	done := map[string]bool{}
-	for _, res := range results {
-		done[res.Proof.Commit] = true
-	}
-	for _, p := range r.work.Known {
-		if done[p.Commit] {
+// rejudge judges again every known proof whose judgement is not current, the oldest first: who was
+// revoked since counts no more (ruling 4). What was proven on top of one that is no ground any more is
+// judged from before it, so that nothing is carried in by what came later.
+func (r *run) rejudge(ctx context.Context) ([]Result, error) {
+	var results []Result
+	for i, p := range r.work.Known {
+		_, on, err := r.rooms.History.Place(ctx, r.work.Source.Branch, p.Commit)
+		if err != nil {
+			return nil, fmt.Errorf("placing commit %q on branch %q: %w", p.Commit, r.work.Source.Branch, err)
+		}
+		if !on && p.Revoked || on && r.current(p) {
 			continue
 		}
-		current, err := r.current(ctx, p)
-		if err != nil {
-			return nil, err
+		result := r.revoke(p)
+		if on {
+			if result, err = r.judge(ctx, p.Commit, r.baseAgain(p)); err != nil {
+				return nil, err
+			}
 		}
-		if current {
-			continue
-		}
-		result, err := r.judge(ctx, p.Commit, p.Base)
-		if err != nil {
-			return nil, err
-		}
+		r.work.Known[i] = result.Proof
 		results = append(results, result)
 	}
 	return results, nil
 }
 
-// current reports whether a proof can stay as it is: judged admissible under the policy in
-// force, delivered, and still on its branch.
-func (r *run) current(ctx context.Context, p change.Proof) (bool, error) {
-	delivered := slices.ContainsFunc(r.work.Delivered, func(d change.Delivered) bool { return d.Commit == p.Commit })
-	judged := true
+// baseAgain is the base that a proof is judged from again: its own, while that still is a ground.
+func (r *run) baseAgain(p change.Proof) string {
+	if base, ok := r.known(p.Base); p.Base == r.work.Repository.Baseline || ok && r.grounded(base) {
+		return p.Base
+	}
+	return r.below(p.Height)
+}
+
+// revoke is the proof of a commit that is no longer on the branch. Nothing is read for it: the
+// repository may not even hold the commit any more.
+func (r *run) revoke(p change.Proof) Result {
+	gone := policy.Finding{
+		Code: policy.CodeBranch, Outcome: policy.Deny, Reason: policy.Lookup(policy.CodeBranch).Reason,
+		Detail: "the commit is no longer on branch " + policy.Quote(r.work.Source.Branch),
+	}
+	p.Revoked, p.Judgements = true, nil
+	result := Result{Verdict: policy.Verdict{Outcome: policy.Deny, Lane: policy.LaneRefuse, Commit: p.Commit, Findings: []policy.Finding{gone}}}
 	for _, t := range r.work.Tiers {
-		judged = judged && slices.ContainsFunc(p.Judgements, func(j change.Judgement) bool {
+		p.Judgements = append(p.Judgements, r.judgement(t, result.Verdict))
+	}
+	result.Proof = p
+	return result
+}
+
+// current reports whether a proof of a commit on the branch can stay as it is: judged admissible
+// under the policy in force, and delivered.
+func (r *run) current(p change.Proof) bool {
+	return !p.Revoked && r.delivered(p.Commit) && r.admissible(p)
+}
+
+func (r *run) delivered(commit string) bool {
+	return slices.ContainsFunc(r.work.Delivered, func(d change.Delivered) bool { return d.Commit == commit })
+}
+
+// admissible reports whether every tier that judges this work found the proof admissible under the
+// policy in force.
+func (r *run) admissible(p change.Proof) bool {
+	for _, t := range r.work.Tiers {
+		if !slices.ContainsFunc(p.Judgements, func(j change.Judgement) bool {
 			return j.Tier == t.Name && j.PolicyDigest == r.work.PolicyDigest(t) && j.Admissible == change.Present
-		})
+		}) {
+			return false
+		}
 	}
-	if !delivered || !judged {
-		return false, nil
-	}
-	_, on, err := r.rooms.History.Place(ctx, r.work.Source.Branch, p.Commit)
-	if err != nil {
-		return false, fmt.Errorf("placing commit %q on branch %q: %w", p.Commit, r.work.Source.Branch, err)
-	}
-	return on != p.Revoked, nil
+	return len(r.work.Tiers) > 0
 }
 
 func (r *run) known(commit string) (change.Proof, bool) {
