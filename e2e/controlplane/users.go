@@ -11,7 +11,8 @@ import (
 
 // ConfigFor returns the configuration of another user, with a client certificate of its own: a real user
 // to the API server, not an impersonated one. It has no rights but those which RBAC gives to the name and
-// the groups. There is no limit on the client's side.
+// the groups. There is no limit on the client's side, and warnings are dropped unless the caller sets a
+// WarningHandler.
 func (c *Cluster) ConfigFor(user string, groups ...string) (*rest.Config, error) {
 	pair, err := c.clients.client(user, groups)
 	if err != nil {
@@ -20,6 +21,8 @@ func (c *Cluster) ConfigFor(user string, groups ...string) (*rest.Config, error)
 	return &rest.Config{
 		Host: "https://" + c.address,
 		QPS:  -1,
+		// The API server warns of much that the manifests of tests do on purpose.
+		WarningHandler: rest.NoWarnings{},
 		TLSClientConfig: rest.TLSClientConfig{
 			CAData:   c.serving.certificatePEM(),
 			CertData: pair.certificate,
