@@ -13,7 +13,7 @@ import (
 type CoverRequest struct {
 	Base, Head string
 	Closure    change.Closure // F(before) ∪ F(after), ruling 21
-	Units      []change.Unit  // all of which somebody said something
+	Units      []change.Unit  // all of which somebody said something, in the order to try them
 }
 
 // Cover partitions the first-parent chain Base..Head into steps. ErrNotOnChain.
@@ -45,11 +45,8 @@ func (r *Repo) Cover(ctx context.Context, req CoverRequest) ([]change.Step, erro
 	c := &coverage{
 		repo: r, differ: r.newDiffer(ctx, len(req.Base)), scope: newScope(req.Closure), ids: append([]string{req.Base}, ids...), tries: r.limits.Merges,
 	}
-	for _, read := range []func(context.Context) error{
-		c.readCommits,
-		func(ctx context.Context) error { return c.readUnits(ctx, req.Units) },
-		c.readDiffs,
-	} {
+	c.readUnits(req.Units)
+	for _, read := range []func(context.Context) error{c.readCommits, c.readDiffs} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("covering %s..%s: %w", req.Base, req.Head, err)
 		}
@@ -97,6 +94,7 @@ type coverage struct {
 	ids     []string
 	commits []change.Commit // a refused one has no tree
 	diffs   []stepDiff
+	matters []int // how many commits up to and with this one change the closure, or may
 	units   []*unit
 	tries   int // merges that may still be tried without a hint in the history
 }
@@ -132,77 +130,51 @@ func (c *coverage) readCommits(ctx context.Context) error {
 	return nil
 }
 
-// readUnits finds out what is stated rightly: units that the repository holds and whose diff is the
-// stated one. Others are left out.
-func (c *coverage) readUnits(ctx context.Context, stated []change.Unit) error {
+// readUnits takes up the units that were stated, with what is remembered of them.
+func (c *coverage) readUnits(stated []change.Unit) {
 	for _, s := range stated {
 		u, ok := recall(c.repo.known, c.repo.known.units, s)
 		if !ok {
-			var err error
-			u, err = c.readUnit(ctx, s)
-			if errors.Is(err, ErrNotFound) {
-				continue // it may come yet
-			}
-			if err != nil && !passable(err) {
-				return err
-			}
+			u = &unit{Unit: s}
 			remember(c.repo.known, c.repo.known.units, s, u)
 		}
-		if u != nil {
-			c.units = append(c.units, u)
-		}
+		c.units = append(c.units, u)
 	}
-	// The newest are tried first, since most units have landed long ago.
-	slices.SortStableFunc(c.units, func(a, b *unit) int { return b.forked.Compare(a.forked) })
-	return nil
-}
-
-// readUnit is nil where the diff is not the one that was stated.
-func (c *coverage) readUnit(ctx context.Context, stated change.Unit) (*unit, error) {
-	base, err := c.repo.Object(ctx, stated.MergeBase)
-	if err != nil {
-		return nil, err
-	}
-	head, err := c.repo.Object(ctx, stated.Head)
-	if err != nil {
-		return nil, err
-	}
-	found, err := c.differ.compare(base.Tree, head.Tree)
-	if err != nil || rawDiffID(found) != stated.RawDiffID {
-		return nil, err
-	}
-	u := &unit{Unit: stated, forked: base.Committer.When, tree: head.Tree}
-	u.before, u.after, err = c.repo.contents(ctx, found)
-	return u, err
 }
 
 // readDiffs compares each commit of the chain with the one before. What is kept of all of them
 // together is bounded; beyond, a step is not known, or not known in full.
 func (c *coverage) readDiffs(ctx context.Context) error {
-	c.diffs = make([]stepDiff, len(c.commits))
+	c.diffs, c.matters = make([]stepDiff, len(c.commits)), make([]int, len(c.commits))
 	room, roomToRuleOut := c.repo.limits.Entries, 2*c.repo.limits.Entries
 	for i := 1; i < len(c.commits); i++ {
-		before, after := c.commits[i-1].Tree, c.commits[i].Tree
-		if before == "" || after == "" {
-			continue
-		}
-		found, err := c.differ.compare(before, after)
-		if passable(err) {
-			continue // too much, or malformed
-		}
-		if err != nil {
+		d := &c.diffs[i]
+		found, err := c.compare(i)
+		if err != nil && !passable(err) {
 			return err
 		}
-		d := &c.diffs[i]
-		if shifts := c.scope.shifts(found); len(shifts) <= room {
+		if shifts := c.scope.shifts(found); err == nil && len(shifts) <= room {
 			d.known, d.shifts = true, shifts
 			room -= len(shifts)
 		}
 		found = slices.DeleteFunc(found, alteration.isDir)
-		if len(found) <= min(mostFiles, roomToRuleOut) {
+		if err == nil && len(found) <= min(mostFiles, roomToRuleOut) {
 			d.inFull, d.found = true, found
 			roomToRuleOut -= len(found)
 		}
+		c.matters[i] = c.matters[i-1]
+		if d.touches() != change.Absent {
+			c.matters[i]++
+		}
 	}
 	return nil
+}
+
+// compare is what commit i changed; errTooMany where one of the two could not be read.
+func (c *coverage) compare(i int) ([]alteration, error) {
+	before, after := c.commits[i-1].Tree, c.commits[i].Tree
+	if before == "" || after == "" {
+		return nil, errTooMany
+	}
+	return c.differ.compare(before, after)
 }

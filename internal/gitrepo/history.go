@@ -29,7 +29,7 @@ func (r *Repo) Chain(ctx context.Context, base, head string) ([]string, error) {
 
 // chain is Chain for commits that are known to exist. A few commits are walked without asking git.
 func (r *Repo) chain(ctx context.Context, base, head string) ([]string, error) {
-	const few = 16
+	const few = 64
 	var back []string // newest first
 	for at := head; at != base; {
 		o, err := r.Object(ctx, at)

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -48,59 +49,60 @@ func (c *coverage) partition(ctx context.Context) ([]piece, error) {
 }
 
 // windows are the stretches that end here and could be a landing, the most useful first: those that
-// explain most of what matters, and of these the shortest.
+// explain most of what matters, of these the shortest, and of these what the history hints at.
 func (c *coverage) windows(ctx context.Context, open, to int) ([]window, error) {
-	var all []window
-	if c.commits[to].Tree == "" {
-		return nil, nil
+	if c.matters[to] == c.matters[open] {
+		return nil, nil // nothing that matters came since the last landing
 	}
+	var all []window
 	for _, u := range c.units {
+		starts, err := c.starts(ctx, u, open, to)
+		if err != nil {
+			return nil, err
+		}
 		merged := len(c.commits[to].Parents) > 1 && slices.Contains(c.commits[to].Parents[1:], u.Head)
 		pushed := c.ids[to] == u.Head
-		starts := []int{to - 1}
-		if own := slices.Index(c.ids[open:to], u.MergeBase); pushed && own >= 0 {
-			starts = append(starts, open+own)
-		}
-		if to-open > 1 { // else there is no room for more than one commit
-			f, err := c.repo.facts(ctx, u)
-			if err != nil && !passable(err) {
-				return nil, err
+		for _, from := range starts {
+			w := window{
+				from: from, to: to, unit: u, hinted: merged && from == to-1 || pushed,
+				own: pushed && c.ids[from] == u.MergeBase, touching: c.matters[to] - c.matters[from],
 			}
-			if err == nil && f.plain > 1 {
-				starts = append(starts, to-f.plain)
+			if w.touching > 0 && !slices.ContainsFunc(c.commits[from:to+1], func(o change.Commit) bool { return o.Tree == "" }) {
+				all = append(all, w)
 			}
-		}
-		slices.Sort(starts)
-		for _, from := range slices.Compact(starts) {
-			w := window{from: from, to: to, unit: u, hinted: merged && from == to-1 || pushed}
-			if from < open || !c.touching(&w) {
-				continue
-			}
-			w.own = pushed && c.ids[from] == u.MergeBase
-			all = append(all, w)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b window) int {
-		if a.touching != b.touching {
-			return b.touching - a.touching
-		}
-		return b.from - a.from
+		return cmp.Or(b.touching-a.touching, b.from-a.from, hint(b)-hint(a))
 	})
 	return all, nil
 }
 
-// touching counts the commits of a window that change the closure, and reports whether there are
-// any and all of its commits could be read.
-func (c *coverage) touching(w *window) bool {
-	for i := w.from; i <= w.to; i++ {
-		if c.commits[i].Tree == "" {
-			return false
+func hint(w window) int {
+	if w.hinted {
+		return 1
+	}
+	return 0
+}
+
+// starts are the commits from which a landing of a unit could reach to this one: one commit, as many
+// as the unit has, or from its merge base where this one is its head.
+func (c *coverage) starts(ctx context.Context, u *unit, open, to int) ([]int, error) {
+	starts := []int{to - 1}
+	if own := slices.Index(c.ids[open:to], u.MergeBase); c.ids[to] == u.Head && own >= 0 {
+		starts = append(starts, open+own)
+	}
+	if to-open > 1 { // else there is room for one commit only
+		f, err := c.repo.facts(ctx, u)
+		if err != nil && !passable(err) {
+			return nil, err
 		}
-		if i > w.from && c.diffs[i].touches() != change.Absent {
-			w.touching++
+		if from := to - f.plain; err == nil && f.plain > 1 && from >= open {
+			starts = append(starts, from)
 		}
 	}
-	return w.touching > 0
+	slices.Sort(starts)
+	return slices.Compact(starts), nil
 }
 
 // settle makes the piece that ends here: the first window that is proven, else the last commit
@@ -109,6 +111,11 @@ func (c *coverage) settle(ctx context.Context, to int, windows []window) (piece,
 	alone := piece{from: to - 1, to: to}
 	lines := map[int][2]content{}
 	for _, w := range windows {
+		if stated, err := c.repo.open(ctx, c.differ, w.unit); err != nil {
+			return alone, err
+		} else if !stated {
+			continue
+		}
 		proven, commits, err := c.prove(ctx, w, lines)
 		if err != nil {
 			return alone, err
@@ -127,7 +134,7 @@ func (c *coverage) settle(ctx context.Context, to int, windows []window) (piece,
 	return alone, nil
 }
 
-// prove says whether a window is the landing of its unit. lines are what windows of this end add
+// prove says whether a window is the landing of its unit, which is stated rightly. lines are what windows of this end add
 // and take away, by where they begin.
 func (c *coverage) prove(ctx context.Context, w window, lines map[int][2]content) (change.Found, []change.Commit, error) {
 	if !w.hinted {
@@ -172,7 +179,9 @@ func (c *coverage) merges(ctx context.Context, w window, inARow bool) (bool, err
 	return clean && tree == c.commits[w.to].Tree, err
 }
 
-// possible rules out, without merging, that a window is the landing of its unit.
+// possible rules out, without merging, that a window is the landing of its unit. A merge without
+// conflicts takes every line from one of its two sides, and takes away only lines that one side took
+// away, wherever renames put them.
 func (c *coverage) possible(ctx context.Context, w window, lines map[int][2]content) (bool, error) {
 	l, ok := lines[w.from]
 	if !ok {
@@ -185,7 +194,9 @@ func (c *coverage) possible(ctx context.Context, w window, lines map[int][2]cont
 		}
 		lines[w.from] = l
 	}
-	return w.unit.mentions(l[0], l[1]), nil
+	before, after, err := c.repo.lines(ctx, w.unit)
+	added, gone := l[0], l[1]
+	return added.within(after) && gone.within(before), err
 }
 
 // net is what a window changes from its beginning to its end, if it was kept in full.

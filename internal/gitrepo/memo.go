@@ -12,17 +12,22 @@ import (
 type memo struct {
 	mu      sync.Mutex
 	heights map[string]int64
-	bases   map[[2]string]string  // merge bases
-	units   map[change.Unit]*unit // nil: its diff is not the one that was stated
+	bases   map[[2]string]string // merge bases
+	units   map[change.Unit]*unit
+	objects map[string]Object
 	seed    maphash.Seed
 	recent  string // the commit whose height was asked for last
 }
 
-const mostRemembered = 4096
+// The most entries of each kind, and the largest commit, that are kept.
+const (
+	mostRemembered = 4096
+	mostKept       = 8 << 10
+)
 
 func newMemo() *memo {
 	return &memo{heights: map[string]int64{}, bases: map[[2]string]string{},
-		units: map[change.Unit]*unit{}, seed: maphash.MakeSeed()}
+		units: map[change.Unit]*unit{}, objects: map[string]Object{}, seed: maphash.MakeSeed()}
 }
 
 func remember[K comparable, V any](m *memo, in map[K]V, k K, v V) {

@@ -100,12 +100,19 @@ func (r *Repo) readUnchecked(ctx context.Context, id, kind string, max int64) ([
 
 // holds is nil where the repository holds a commit of this id, whether or not it can be parsed.
 func (r *Repo) holds(ctx context.Context, id string) error {
+	if _, ok := recall(r.known, r.known.objects, id); ok {
+		return nil
+	}
 	_, err := r.read(ctx, id, "commit", maxCommit)
 	return err
 }
 
-// Object is the commit with this full id, parsed strictly. ErrNotFound, ErrMalformed.
+// Object is the commit with this full id, parsed strictly. The caller must not change it.
+// ErrNotFound, ErrMalformed.
 func (r *Repo) Object(ctx context.Context, id string) (Object, error) {
+	if o, ok := recall(r.known, r.known.objects, id); ok {
+		return o, nil
+	}
 	raw, err := r.readUnchecked(ctx, id, "commit", maxCommit)
 	var limit *LimitError
 	if errors.As(err, &limit) && limit.What == objectBytes {
@@ -114,7 +121,11 @@ func (r *Repo) Object(ctx context.Context, id string) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	return ParseCommit(id, raw)
+	o, err := ParseCommit(id, raw)
+	if err == nil && len(raw) <= mostKept {
+		remember(r.known, r.known.objects, id, o)
+	}
+	return o, err
 }
 
 // Ref is a name and the object that it points at.

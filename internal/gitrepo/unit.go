@@ -7,21 +7,24 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
-// unit is a change unit and what is known of it. What is known never changes.
+// unit is a change unit and what is known of it. What is known never changes, and is found out when
+// it is first asked for.
 type unit struct {
 	change.Unit
-	forked time.Time // as the merge base's committer says: for the order of trying only
-	tree   string    // of its head
 
-	// before and after are the lines of the files that the unit alters.
-	before, after content
+	mu     sync.Mutex
+	opened bool
+	stated bool   // the repository holds it, and its diff is the one that was stated
+	tree   string // of its head
+	found  []alteration
 
-	mu    sync.Mutex
+	looked        bool
+	before, after content // the lines of the files that it alters
+
 	read  bool
 	facts facts
 }
@@ -30,10 +33,12 @@ type unit struct {
 // ever rules out: that a line is in it proves nothing.
 type content map[uint64]struct{}
 
-// The most that is read to rule a unit out without merging.
+// The most that is read to rule a unit out without merging, and the most commits of a unit that are
+// remembered.
 const (
 	mostFiles     = 200
-	mostFileBytes = 1 << 20
+	mostLineBytes = 1 << 20
+	mostOfUnit    = 1000
 )
 
 // within reports that no line is missing from other, or that this cannot be said.
@@ -66,6 +71,7 @@ func (r *Repo) contents(ctx context.Context, found []alteration) (before, after 
 		return nil, nil, nil
 	}
 	before, after = content{}, content{}
+	room := int64(mostLineBytes)
 	for _, a := range found {
 		for _, side := range []struct {
 			mode, id string
@@ -74,7 +80,7 @@ func (r *Repo) contents(ctx context.Context, found []alteration) (before, after 
 			if side.mode == noMode || side.mode == treeMode || side.mode == moduleMode {
 				continue
 			}
-			raw, err := r.read(ctx, side.id, "blob", mostFileBytes)
+			raw, err := r.read(ctx, side.id, "blob", room)
 			var limit *LimitError
 			if errors.As(err, &limit) && ctx.Err() == nil {
 				return nil, nil, nil
@@ -82,12 +88,61 @@ func (r *Repo) contents(ctx context.Context, found []alteration) (before, after 
 			if err != nil {
 				return nil, nil, err
 			}
+			room -= int64(len(raw))
 			for line := range bytes.SplitSeq(raw, []byte("\n")) {
 				side.into[maphash.Bytes(r.known.seed, line)] = struct{}{}
 			}
 		}
 	}
 	return before, after, nil
+}
+
+// open reports whether a unit is stated rightly: both ends are here, and its diff is the stated one.
+func (r *Repo) open(ctx context.Context, d *differ, u *unit) (bool, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.opened {
+		return u.stated, nil
+	}
+	base, err := r.Object(ctx, u.MergeBase)
+	if err != nil {
+		return false, missing(err)
+	}
+	head, err := r.Object(ctx, u.Head)
+	if err != nil {
+		return false, missing(err)
+	}
+	found, err := d.compare(base.Tree, head.Tree)
+	if err != nil && !passable(err) {
+		return false, err
+	}
+	u.opened, u.stated = true, err == nil && rawDiffID(found) == u.RawDiffID
+	u.tree, u.found = head.Tree, slices.DeleteFunc(found, alteration.isDir)
+	if len(u.found) > mostFiles {
+		u.looked, u.found = true, nil // too much to rule anything out with
+	}
+	return u.stated, nil
+}
+
+// missing is nil for what may still come, or can never be read: the unit is no candidate.
+func missing(err error) error {
+	if passable(err) {
+		return nil
+	}
+	return err
+}
+
+// lines are the lines of the files that an opened unit alters, before and after.
+func (r *Repo) lines(ctx context.Context, u *unit) (before, after content, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.looked {
+		if u.before, u.after, err = r.contents(ctx, u.found); err != nil {
+			return nil, nil, err
+		}
+		u.looked, u.found = true, nil
+	}
+	return u.before, u.after, nil
 }
 
 // facts are what the commits of a unit say.
@@ -108,7 +163,7 @@ func (r *Repo) facts(ctx context.Context, u *unit) (facts, error) {
 	if err == nil && !f.inARow {
 		f, err = r.factsByGit(ctx, u.Unit)
 	}
-	if err == nil {
+	if err == nil && len(f.commits) <= mostOfUnit {
 		u.facts, u.read = f, true
 	}
 	return f, err
@@ -157,11 +212,4 @@ func (r *Repo) factsByGit(ctx context.Context, u change.Unit) (facts, error) {
 func passable(err error) bool {
 	var limit *LimitError
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) || errors.Is(err, errTooMany) || errors.As(err, &limit)
-}
-
-// mentions reports whether a landing of the unit could add and take away these lines. A merge
-// without conflicts takes every line from one of its two sides, and takes away only lines that one
-// side took away, wherever renames put them.
-func (u *unit) mentions(added, gone content) bool {
-	return added.within(u.after) && gone.within(u.before)
 }
