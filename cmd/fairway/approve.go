@@ -52,7 +52,9 @@ func approve(ctx context.Context, o cli.ApproveOptions) (cli.Approved, error) {
 	if o.Withdraw {
 		verb = "withdraw"
 	}
-	at, err := record(ctx, repo, o.As, o.Remote, fmt.Sprintf("%s %s", verb, said.Head), envelope, said.Head)
+	at, err := record(ctx, repo, kept{
+		principal: o.As, remote: o.Remote, message: verb + " " + said.Head, envelope: envelope, object: said.Head,
+	})
 	if err != nil {
 		return cli.Approved{}, err
 	}
@@ -106,21 +108,29 @@ func unitBase(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, hea
 	return repo.LandedFrom(ctx, tip, head)
 }
 
-// record keeps an envelope on the ref of a principal and sends it to a remote, if one is named. The
-// object that the statement speaks of travels with it.
-func record(ctx context.Context, repo *gitrepo.Repo, principal, remote, message string, envelope []byte, object string) (string, error) {
-	ref, err := attest.Ref(principal)
+// kept is a signed statement on its way to the ref of its principal.
+type kept struct {
+	principal string
+	remote    string // to send it to; empty: it stays here
+	message   string
+	envelope  []byte
+	object    string // the commit that the statement speaks of, which travels with it
+}
+
+// record keeps a statement and sends it. It returns the commit that holds it.
+func record(ctx context.Context, repo *gitrepo.Repo, k kept) (string, error) {
+	ref, err := attest.Ref(k.principal)
 	if err != nil {
 		return "", err
 	}
-	at, err := repo.Append(ctx, ref, message, map[string][]byte{statementFile: envelope}, []string{object})
+	at, err := repo.Append(ctx, ref, k.message, map[string][]byte{statementFile: k.envelope}, []string{k.object})
 	if err != nil {
 		return "", fmt.Errorf("keeping the statement: %w", err)
 	}
-	if remote == "" {
+	if k.remote == "" {
 		return at, nil
 	}
-	if err := repo.Push(ctx, remote, ref); err != nil {
+	if err := repo.Push(ctx, k.remote, ref); err != nil {
 		return "", fmt.Errorf("the statement is kept on %s here, but could not be sent: %w", ref, err)
 	}
 	return at, nil

@@ -28,14 +28,14 @@ import (
 	"github.com/fairway-dev/fairway/internal/controller"
 	"github.com/fairway-dev/fairway/internal/gate"
 	"github.com/fairway-dev/fairway/internal/prover"
-	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/store"
 )
 
 // The rhythm of what is told to people. What decides is put in force much sooner: see newInstall.
 const (
 	statusInterval = 30 * time.Second
-	auditInterval  = 5 * time.Minute
+	// auditsEvery is the number of looks at a repository that one audit of the cluster takes the time of.
+	auditsEvery = 10
 )
 
 // connection is how a cluster is reached. None of the clients reads from a cache or waits for a turn:
@@ -109,7 +109,7 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 		others: []func(context.Context) error{
 			in.cache.Start, in.begin,
 			func(ctx context.Context) error { return in.statusBell.Run(ctx, statusInterval, in.tell) },
-			func(ctx context.Context) error { return in.auditBell.Run(ctx, auditInterval, in.audit) },
+			func(ctx context.Context) error { return in.auditBell.Run(ctx, auditsEvery*o.Interval, in.audit) },
 		},
 	})
 }
@@ -222,8 +222,12 @@ func (in *install) stock() {
 // work makes what proves, reads and audits.
 func (in *install) work() error {
 	in.access = &access{client: in.cluster.client, namespace: in.o.Namespace, dir: filepath.Join(in.o.StateDir, "credentials")}
+	renders, err := newRenderer(in.schemas)
+	if err != nil {
+		return err
+	}
 	in.mirrors = &mirrors{
-		dir: filepath.Join(in.o.StateDir, "mirrors"), key: in.keys.digest, renderer: render.New(render.DefaultLimits(), in.schemas),
+		dir: filepath.Join(in.o.StateDir, "mirrors"), key: in.keys.digest, renderer: renders,
 		schema: func() canon.Schema { return in.schemas.current() }, now: time.Now, open: map[string]*mirrored{},
 		credentials: in.access.of,
 		alarm: func(repository, what string) {

@@ -119,5 +119,7 @@ func rollback(ctx context.Context, o cli.RollbackOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return record(ctx, repo, o.As, o.Remote, "rollback to "+commit, envelope, commit)
+	return record(ctx, repo, kept{
+		principal: o.As, remote: o.Remote, message: "rollback to " + commit, envelope: envelope, object: commit,
+	})
 }

@@ -28,6 +28,7 @@ type inspector struct {
 	world   *tier.World
 	schemas *schemas
 	tips    clone
+	renders renderer
 	rooms   prover.Rooms
 }
 
@@ -88,7 +89,10 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 		return nil, errors.Join(err, in.repo.Close())
 	}
 	in.tips = clone{history: history{in.repo}, remote: o.Remote}
-	m := &mirrors{key: key, renderer: render.New(render.DefaultLimits(), in.schemas), schema: func() canon.Schema { return in.schemas.current() }}
+	if in.renders, err = newRenderer(in.schemas); err != nil {
+		return nil, errors.Join(err, in.repo.Close())
+	}
+	m := &mirrors{key: key, renderer: in.renders, schema: func() canon.Schema { return in.schemas.current() }}
 	in.rooms = prover.Rooms{
 		History: in.tips, Commits: claimed{repo: in.repo, keyring: keyring}, Statements: statements{approvals},
 		Renderer: sources{repo: in.repo, mirrors: m, own: o.Own, clusterTier: in.world.Cluster},
@@ -186,8 +190,7 @@ func (in *inspector) differs(ctx context.Context, work prover.Work, commit, file
 	if err != nil {
 		return nil, err
 	}
-	renderer := render.New(render.DefaultLimits(), in.schemas)
-	result, refusal, err := renderer.Render(ctx, treeFS{tree}, render.Source{Kind: work.Source.Render, Path: work.Source.Path, Namespace: work.Binding.Namespace})
+	result, refusal, err := in.renders.Render(ctx, treeFS{tree}, render.Source{Kind: work.Source.Render, Path: work.Source.Path, Namespace: work.Binding.Namespace})
 	if err != nil {
 		return nil, err
 	}
@@ -301,24 +304,32 @@ func cloneApprovals(ctx context.Context, repo *gitrepo.Repo, v attest.Verifier) 
 	}
 	var verified []attest.Verified
 	for _, ref := range refs {
-		for last := ""; last != ref.ID; {
-			log, err := repo.ReadRefLog(ctx, ref.Name, last)
-			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", ref.Name, err)
-			}
-			if len(log) == 0 {
-				break
-			}
-			for _, entry := range log {
-				last = entry.Commit
-				for _, envelope := range entry.Files {
-					record := attest.Record{Ref: ref.Name, Sequence: len(verified), Commit: entry.Commit, SeenAt: time.Now(), Envelope: envelope}
-					if approval, no := attest.FromRef(record, v); no == nil {
-						verified = append(verified, approval)
-					}
+		log, err := wholeLog(ctx, repo, ref)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", ref.Name, err)
+		}
+		for _, entry := range log {
+			for _, envelope := range entry.Files {
+				record := attest.Record{Ref: ref.Name, Sequence: len(verified), Commit: entry.Commit, SeenAt: time.Now(), Envelope: envelope}
+				if approval, no := attest.FromRef(record, v); no == nil {
+					verified = append(verified, approval)
 				}
 			}
 		}
 	}
 	return attest.Fold(verified), nil
+}
+
+// wholeLog reads all pages of a ref's log.
+func wholeLog(ctx context.Context, repo *gitrepo.Repo, ref gitrepo.Ref) ([]gitrepo.LogEntry, error) {
+	var all []gitrepo.LogEntry
+	for last := ""; last != ref.ID; {
+		page, err := repo.ReadRefLog(ctx, ref.Name, last)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		last = page[len(page)-1].Commit
+	}
+	return all, nil
 }

@@ -26,7 +26,7 @@ import (
 type mirrors struct {
 	dir      string // of all mirrors
 	key      canon.Key
-	renderer *render.Renderer
+	renderer renderer
 	schema   func() canon.Schema
 	// credentials are those of a repository, from wherever the install keeps them.
 	credentials func(ctx context.Context, repository string) (remoteAccess, error)

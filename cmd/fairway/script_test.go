@@ -9,9 +9,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fairway-dev/fairway/e2e/story"
+	"github.com/fairway-dev/fairway/internal/cli"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == cli.RenderWorker {
+		main() // the test binary is the program that renders are started from
+	}
 	testscript.Main(m, map[string]func(){"fairway": main})
 }
 

@@ -21,7 +21,6 @@ import (
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/gate"
 	"github.com/fairway-dev/fairway/internal/prover"
-	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/webhook"
 )
@@ -75,8 +74,12 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger) (*dirInstall, error) {
 	if err != nil {
 		return nil, err
 	}
+	renders, err := newRenderer(d.schemas)
+	if err != nil {
+		return nil, err
+	}
 	in := &dirInstall{directory: d, mirrors: &mirrors{
-		dir: filepath.Join(o.StateDir, "mirrors"), key: key, renderer: render.New(render.DefaultLimits(), d.schemas),
+		dir: filepath.Join(o.StateDir, "mirrors"), key: key, renderer: renders,
 		schema: func() canon.Schema { return d.schemas.current() }, now: time.Now, open: map[string]*mirrored{},
 		credentials: func(context.Context, string) (remoteAccess, error) { return remoteAccess{}, nil },
 		alarm:       func(repository, what string) { log.Info("look at this", "repository", repository, "what", what) },

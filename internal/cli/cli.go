@@ -28,7 +28,9 @@ type Rooms struct {
 	// Version is what the build was told it is; empty: what the Go toolchain knows of it.
 	Version string
 	Serve   func(ctx context.Context, o ServeOptions) error
-	Approve func(ctx context.Context, o ApproveOptions) (Approved, error)
+	// RenderWorker speaks to the program that started it, on standard input and output.
+	RenderWorker func(ctx context.Context) error
+	Approve      func(ctx context.Context, o ApproveOptions) (Approved, error)
 	// Inspect judges a revision for each source of a namespace that delivers it.
 	Inspect func(ctx context.Context, o InspectOptions) ([]Inspection, error)
 	Lint    func(ctx context.Context, o LintOptions) ([]Problem, error)
@@ -40,6 +42,9 @@ type Rooms struct {
 	BreakGlassRequest func(ctx context.Context, o BreakGlassOptions) ([]byte, error)
 	BreakGlassApprove func(ctx context.Context, object []byte, key string) ([]byte, error)
 }
+
+// RenderWorker is the hidden command that renders one source for the program that started it.
+const RenderWorker = "render-worker"
 
 // ServeOptions are the settings of `fairway serve`.
 type ServeOptions struct {
@@ -107,7 +112,7 @@ func New(rooms Rooms) *cobra.Command {
 	root.AddCommand(
 		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), auditCommand(rooms), stampCommand(rooms),
 		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),
-		serveCommand(rooms), versionCommand(rooms),
+		serveCommand(rooms), versionCommand(rooms), renderWorkerCommand(rooms),
 	)
 	return root
 }
@@ -132,6 +137,18 @@ func Version(told string) string {
 		told = info.Main.Version
 	}
 	return "fairway " + told + " " + info.GoVersion
+}
+
+func renderWorkerCommand(rooms Rooms) *cobra.Command {
+	return &cobra.Command{
+		Use: RenderWorker, Short: "Render one source for the program that started this one", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := rooms.RenderWorker(c.Context()); err != nil {
+				return &Exit{Code: ExitNo, Err: err}
+			}
+			return nil
+		},
+	}
 }
 
 func serveCommand(rooms Rooms) *cobra.Command {
