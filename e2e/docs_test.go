@@ -102,6 +102,43 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
+// TestDocsNameCommands holds that each command that a page names exists, and that the README names all.
+func TestDocsNameCommands(t *testing.T) {
+	help, err := exec.CommandContext(t.Context(), filepath.Join(fairway(t), "fairway"), "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := map[string]bool{}
+	_, list, _ := strings.Cut(string(help), "Available Commands:\n")
+	for line := range strings.Lines(list) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			break
+		}
+		exists[words[0]] = true
+	}
+	named := regexp.MustCompile("`fairway ([a-z]+)")
+	said := map[string]bool{"completion": true, "help": true, "version": true} // what every program has
+	for _, page := range append(pages(t), glob(t, "docs/adr/*.md")...) {
+		text, err := os.ReadFile(filepath.Join("..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range named.FindAllSubmatch(text, -1) {
+			command := string(found[1])
+			if !exists[command] {
+				t.Errorf("%s names fairway %s, which does not exist", page, command)
+			}
+			said[command] = said[command] || page == "README.md"
+		}
+	}
+	for command := range exists {
+		if !said[command] {
+			t.Errorf("the README does not name fairway %s", command)
+		}
+	}
+}
+
 // TestCommands holds how blocks become a script.
 func TestCommands(t *testing.T) {
 	targets, script := commands([]string{"# a comment\nmake test\nfairway version\n", "make demo PKG=x\nkubectl apply \\\n  -f x\n"})
