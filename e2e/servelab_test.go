@@ -65,6 +65,8 @@ type serveLab struct {
 	pair    controlplane.ServingPair
 	listen  string
 	dir     string
+	// baseline is the first commit of the repository.
+	baseline string
 }
 
 func newServeLab(t *testing.T) *serveLab {
@@ -91,6 +93,7 @@ func newServeLab(t *testing.T) *serveLab {
 	if l.shop, err = story.NewShop(t.Context(), filepath.Join(l.dir, "shop")); err != nil {
 		t.Fatal(err)
 	}
+	l.baseline = l.tip()
 	client := installCRDs(t, l.cluster)
 	l.create(client, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "fairway-system"},
@@ -151,6 +154,16 @@ func (l *serveLab) prepare() {
 	}
 }
 
+// args are the program's.
+func (l *serveLab) args() []string {
+	return []string{
+		"serve", "--verbose",
+		"--kubeconfig", filepath.Join(l.dir, "kubeconfig"), "--listen", l.listen, "--tls-dir", l.dir,
+		"--state-dir", filepath.Join(l.dir, "state"), "--interval", "2s",
+		"--seal-repository", l.shop.Repo.URL(), "--seal-key", l.shop.People["paula"].Fingerprint(),
+	}
+}
+
 // serve starts the program and returns when it is ready.
 func (l *serveLab) serve() {
 	l.t.Helper()
@@ -158,10 +171,7 @@ func (l *serveLab) serve() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.program, err = l.cluster.Run(path, "serve", "--verbose",
-		"--kubeconfig", filepath.Join(l.dir, "kubeconfig"), "--listen", l.listen, "--tls-dir", l.dir,
-		"--state-dir", filepath.Join(l.dir, "state"), "--interval", "2s",
-		"--seal-repository", l.shop.Repo.URL(), "--seal-key", l.shop.People["paula"].Fingerprint())
+	l.program, err = l.cluster.Run(path, l.args()...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -315,9 +325,9 @@ func (l *serveLab) refused(err error, reason string) {
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:
-		l.t.Fatalf("admitted, want refused for %q", reason)
+		l.t.Errorf("admitted, want refused for %q", reason)
 	case !errors.As(err, &status) || !strings.Contains(err.Error(), "fairway.dev") || !strings.Contains(err.Error(), reason):
-		l.t.Fatalf("refused by %v, want by Fairway for %q", err, reason)
+		l.t.Errorf("refused by %v, want by Fairway for %q", err, reason)
 	}
 }
 
@@ -422,4 +432,61 @@ func (l *serveLab) pods(ctx context.Context) ([]corev1.Pod, error) {
 		return nil, err
 	}
 	return list.Items, nil
+}
+
+// tip is the commit of main.
+func (l *serveLab) tip() string {
+	l.t.Helper()
+	tip, err := l.shop.Tip(l.t.Context())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return tip
+}
+
+// typedAs is a typed client of a user who may do anything that RBAC can allow.
+func (l *serveLab) typedAs(user string) kubernetes.Interface {
+	l.t.Helper()
+	client, err := kubernetes.NewForConfig(l.config(user))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return client
+}
+
+func (l *serveLab) createPod(user string, pod *corev1.Pod) error {
+	l.t.Helper()
+	_, err := l.typedAs(user).CoreV1().Pods(pod.Namespace).Create(l.t.Context(), pod, metav1.CreateOptions{})
+	return err
+}
+
+// unguard removes the webhook configuration, as somebody with all rights can, and returns when the API
+// server asks nobody any more.
+func (l *serveLab) unguard() {
+	l.t.Helper()
+	ctx := l.t.Context()
+	if err := l.typed.AdmissionregistrationV1().ValidatingWebhookConfigurations().Delete(ctx, "fairway", metav1.DeleteOptions{}); err != nil {
+		l.t.Fatal(err)
+	}
+	probe := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "probe"}}
+	l.until("the API server asks nobody", func(ctx context.Context) error {
+		_, err := l.typedAs("probe").CoreV1().ConfigMaps("shop").Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	})
+}
+
+// enforcing awaits the condition Enforcing of the shop.
+func (l *serveLab) enforcing(status metav1.ConditionStatus, reason, message string) {
+	l.t.Helper()
+	l.until("Enforcing is "+string(status), func(ctx context.Context) error {
+		b, err := l.binding(ctx, "shop", "tier")
+		if err != nil {
+			return err
+		}
+		c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionEnforcing)
+		if c == nil || c.Status != status || c.Reason != reason || !strings.Contains(c.Message, message) {
+			return fmt.Errorf("the condition is %+v", c)
+		}
+		return nil
+	})
 }

@@ -54,6 +54,8 @@ type Delivered struct {
 	Commit string
 	Height int64
 	At     time.Time
+	// Back: it was admitted as a roll-back, so that a newer commit may stand before it.
+	Back bool
 }
 
 // Origin is where a request says it comes from. Every field was chosen by whoever could write the

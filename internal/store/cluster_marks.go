@@ -147,8 +147,8 @@ var errOvertaken = errors.New("a newer commit was delivered meanwhile")
 const swapLimit = 8
 
 // Deliver keeps the mark of a commit, and returns once the API server has it. A commit that is older
-// than the newest and was never delivered is refused: what was judged before a newer one came must be
-// judged again.
+// than the newest and no roll-back is refused: what was judged before a newer one came must be judged
+// again.
 func (d *Deliveries) Deliver(ctx context.Context, key change.SourceKey, at change.Delivered, proof string) error {
 	at.At = at.At.UTC().Truncate(time.Second)
 	mark := v1alpha1.Delivered{Commit: at.Commit, Height: at.Height, At: metav1.NewTime(at.At), ProvenCommit: proof}
@@ -156,8 +156,7 @@ func (d *Deliveries) Deliver(ctx context.Context, key change.SourceKey, at chang
 		if len(counted) > 0 && counted[0].Commit == at.Commit {
 			return false, nil // somebody else has just marked it
 		}
-		known := slices.ContainsFunc(counted, func(c change.Delivered) bool { return c.Commit == at.Commit })
-		if len(counted) > 0 && at.Height < counted[0].Height && !known {
+		if len(counted) > 0 && at.Height < counted[0].Height && !at.Back {
 			return false, errOvertaken
 		}
 		status.Delivered = slices.DeleteFunc(slices.Clone(status.Delivered), func(old v1alpha1.Delivered) bool { return old.Commit == at.Commit })
