@@ -258,3 +258,10 @@ func poison(t *testing.T, m *Mirror, id, content string) {
 		t.Fatal(err)
 	}
 }
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

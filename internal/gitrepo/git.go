@@ -48,6 +48,7 @@ func hardened() []setting {
 		{"merge.renameLimit", "7000"},
 		{"merge.directoryRenames", "conflict"},
 		{"merge.renormalize", "false"},
+		{"init.defaultRefFormat", "files"},
 		{"i18n.commitEncoding", "UTF-8"},
 		{"diff.algorithm", "default"},
 		{"diff.renames", "true"},
@@ -72,7 +73,7 @@ func mirrorEnv() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TMPDIR=" + os.TempDir(),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0",
-		"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1",
+		"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_SHALLOW_FILE=",
 	}
 }
 

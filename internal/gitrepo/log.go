@@ -36,7 +36,7 @@ const logRefs = "refs/fairway/"
 //
 // An entry's first parent is the entry before. The first one's is a root without files that is the
 // same commit everywhere, so that a log can be told from any other history. Append fails where
-// somebody else appended in the meantime.
+// somebody else appended in the meantime. In a Mirror, what is not pushed is gone with the next Fetch.
 func (r *Repo) Append(ctx context.Context, ref, message string, files map[string][]byte, carries []string) (string, error) {
 	id, err := r.appendEntry(ctx, ref, message, files, carries)
 	if err != nil {

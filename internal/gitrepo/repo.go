@@ -135,6 +135,9 @@ type Ref struct{ Name, ID string }
 func (r *Repo) Refs(ctx context.Context, prefix string) ([]Ref, error) {
 	const perRef = 512
 	c := command{args: []string{"for-each-ref", "--format=%(objectname) %(refname)"}, maxOut: int64(r.limits.Refs) * perRef}
+	if folder, ok := strings.CutSuffix(prefix, "/"); ok && refName(folder) {
+		c.args = append(c.args, "--end-of-options", prefix) // and not what else there is
+	}
 	out, err := r.output(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("listing refs %q: %w", prefix, err)
