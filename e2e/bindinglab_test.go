@@ -340,7 +340,7 @@ func (l *bindingLab) digest(t *testing.T, m map[string]any) change.Digest {
 
 func (l *bindingLab) bind(t *testing.T, s seen, tolerate ...string) canon.Result {
 	t.Helper()
-	b := canon.Binding{Kind: s.Kind, Object: parse(t, s.Object), Manager: bindingManager, Types: l.schema, Key: l.key}
+	b := canon.Binding{Kind: s.Kind, Object: parse(t, s.Object), Manager: bindingManager, Types: l.schema, Key: l.key, Residue: true}
 	if len(s.OldObject) > 0 && string(s.OldObject) != "null" {
 		b.Old = parse(t, s.OldObject)
 	}

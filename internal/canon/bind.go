@@ -30,7 +30,7 @@ type Reason string
 const (
 	NotJudged      Reason = ""               // nobody looked
 	Applied        Reason = "Applied"        // a pure server-side apply; Digest says of what
-	NotApplied     Reason = "NotApplied"     // the manager has no Apply entry: not a server-side apply
+	NotApplied     Reason = "NotApplied"     // the manager has no Apply entry: no server-side apply, or of nothing
 	OtherVersion   Reason = "OtherVersion"   // applied in another API version than the request's
 	ForeignGain    Reason = "ForeignGain"    // another manager took fields: the request was an update
 	ForeignLoss    Reason = "ForeignLoss"    // another manager lost fields that did not change
@@ -45,8 +45,8 @@ const (
 // Result is the answer to a Binding. Paths are field paths, never values, for people.
 type Result struct {
 	Reason Reason
-	// Digest is that of the manifest whose server-side apply explains the request; set only for
-	// Applied. The request is bound to every proof of this object that holds the same digest.
+	// Digest is that of the manifest whose server-side apply explains the request. The request is
+	// bound to every proof of this object that holds the same digest; ask BoundTo.
 	Digest change.Digest
 	// Paths are the fields that Reason speaks of.
 	Paths []string
@@ -56,18 +56,22 @@ type Result struct {
 	// server-side apply cannot remove. They are reported, not refused; no more than 64 of them, and
 	// only where Binding.Residue asks for them.
 	Inherited []Residue
+	// explained: an apply of a manifest with this digest explains the request.
+	explained bool
 }
 
 // BoundTo reports whether the request is the apply of the manifest that d was made of.
 func (r Result) BoundTo(d change.Digest) bool {
-	return r.Reason == Applied && hmac.Equal(r.Digest[:], d[:])
+	return r.explained && hmac.Equal(r.Digest[:], d[:])
 }
 
 // Bind judges whether the request is a pure server-side apply by the manager, and of what. It holds
 // the rules of the API server's field management against the request:
 //
 //  1. The manager has an Apply entry, in the request's version. A request that is no apply cannot
-//     make one, and takes what it changes out of the one that is there.
+//     make one, and takes what it changes out of the one that is there. Only the apply of a manifest
+//     without any field, such as a plain ServiceAccount, leaves no entry: a request without one is
+//     judged as that.
 //  2. No other entry gains a field, and none loses one that the apply does not explain.
 //  3. On an update, nothing changed that another entry owns, and nothing was removed but what the
 //     manager had applied before and has now dropped.
@@ -79,10 +83,15 @@ func (r Result) BoundTo(d change.Digest) bool {
 // object's identity.
 func Bind(b Binding) Result {
 	j := judge{Binding: b}
-	if reason, paths := j.run(); reason != Applied {
+	reason, paths := j.run()
+	switch {
+	case j.bare && reason != UnknownKind && reason != Unreadable:
+		reason, paths = NotApplied, nil // whatever else is wrong follows from it
+	case reason != Applied:
 		slices.Sort(paths)
 		return Result{Reason: reason, Paths: paths}
 	}
+	j.result.Reason, j.result.Paths = reason, paths
 	return j.result
 }
 
@@ -92,6 +101,7 @@ type judge struct {
 	kind        *Type
 	now, before []entry // of managedFields; the manager's own entry first in now
 	own         *entry  // the manager's entry before; nil: none
+	bare        bool    // the manager has no entry now
 	changes     []change1
 	result      Result
 }
@@ -134,11 +144,13 @@ func (j *judge) read() (Reason, []string) {
 	mine := find(j.now, &wanted)
 	switch {
 	case mine == nil:
-		return NotApplied, nil
+		j.bare = true
+		j.now = slices.Insert(j.now, 0, wanted)
 	case mine.apiVersion != j.Kind.APIVersion():
 		return OtherVersion, nil
+	default:
+		j.now[0], *mine = *mine, j.now[0]
 	}
-	j.now[0], *mine = *mine, j.now[0]
 	j.own = find(j.before, &wanted)
 	return Applied, nil
 }

@@ -97,13 +97,17 @@ func (c Changes) Paths() []string { return c.where(func(path) bool { return true
 func (c Changes) Outside(allowed ...PathPattern) []string {
 	var out []string
 	for i, f := range c.fields {
-		carrier := f.what != modified && i+1 < len(c.fields) && c.fields[i+1].path.under(f.path)
-		if !carrier && !coveredBy(allowed, f.path) {
+		if !carrier(c.fields, i) && !coveredBy(allowed, f.path) {
 			out = append(out, f.path.String())
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// carrier reports whether the field at i is a container that came or went with what follows.
+func carrier(all []change1, i int) bool {
+	return all[i].what != modified && i+1 < len(all) && all[i+1].path.under(all[i].path)
 }
 
 // Within are the changed fields that one of the patterns covers, or that lie above one. Use it to

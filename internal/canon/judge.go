@@ -105,9 +105,9 @@ func (j *judge) removals() (Reason, []string) {
 	var paths []string
 	mine, own, applies := j.mine(), j.owned(), j.applies()
 	fills := shippedDefaults().of(j.Kind)
-	for _, c := range j.changes {
-		if c.what != removed {
-			continue
+	for i, c := range j.changes {
+		if c.what != removed || carrier(j.changes, i) && c.path[len(c.path)-1][0] == 'f' {
+			continue // a map is judged by what was in it
 		}
 		switch {
 		case j.ownedByAnother(c.path):
@@ -126,7 +126,7 @@ func (j *judge) removals() (Reason, []string) {
 
 // applies reports whether the request changed anything that the manager applies.
 func (j *judge) applies() bool {
-	if j.own == nil || !bytes.Equal(j.own.raw, j.now[0].raw) {
+	if j.own == nil && !j.bare || j.own != nil && !bytes.Equal(j.own.raw, j.now[0].raw) {
 		return true
 	}
 	for _, c := range j.changes {
@@ -226,6 +226,6 @@ func (j *judge) sum() (Reason, []string) {
 	case err != nil:
 		return Unreadable, nil
 	}
-	j.result.Reason, j.result.Digest = Applied, sum
+	j.result.Digest, j.result.explained = sum, true
 	return Applied, nil
 }
