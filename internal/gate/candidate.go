@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"slices"
+
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/policy"
@@ -151,41 +153,76 @@ func (g *Gate) renders(c *inquiry) []policy.RenderFact {
 			continue
 		}
 		for _, s := range b.Sources {
-			key := change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
 			for _, t := range c.facts.Tiers {
-				facts = append(facts, g.renderFact(c, key, s, t.Name))
+				facts = append(facts, g.renderFact(c, b, s, t))
 			}
 		}
 	}
 	return facts
 }
 
-func (g *Gate) renderFact(c *inquiry, key change.SourceKey, s tier.Source, tierName string) policy.RenderFact {
-	fact := policy.RenderFact{Source: s.Name, Tier: tierName}
-	marks, known := g.rooms.Marks.Delivered(key)
-	if known != change.CouldNotTell {
-		fact.Delivered = change.Absent
+func (g *Gate) renderFact(c *inquiry, b tier.Binding, s tier.Source, t tier.Tier) policy.RenderFact {
+	fact := policy.RenderFact{Source: s.Name, Tier: t.Name, Delivered: g.hasDelivered(c, keyOf(b, s))}
+	p := g.newestAdmissible(keyOf(b, s), t.Name)
+	if p == nil || !judgedUnder(p, t.Name, c.world.PolicyDigest(t, b, s)) {
+		return fact // nothing to go by, or not judged yet by the tier as it is now (ruling 4)
 	}
-	newest := true
-	for _, p := range g.rooms.Proofs.Of(key) {
-		o := spokenIn(p, c.facts.Request.ID)
-		if newest && admissible(p, tierName) {
-			newest = false
-			fact.Absent = change.FoundIf(o == nil)
-			if o != nil {
-				fact.LiveBound = g.liveBound(c, o, s.FieldManager)
-			}
-		}
-		if o == nil {
-			continue
-		}
-		for _, d := range marks {
-			if d.Commit == p.Commit {
-				fact.Delivered = change.Present
-			}
-		}
+	o := spokenIn(p, c.facts.Request.ID)
+	fact.Absent = change.FoundIf(o == nil)
+	if o != nil {
+		fact.LiveBound = g.liveBound(c, o, s.FieldManager)
 	}
 	return fact
+}
+
+// hasDelivered says whether a delivered proof of a source renders the object.
+func (g *Gate) hasDelivered(c *inquiry, key change.SourceKey) change.Found {
+	marks, known := g.rooms.Marks.Delivered(key)
+	if known == change.CouldNotTell {
+		return change.CouldNotTell
+	}
+	return change.FoundIf(slices.ContainsFunc(g.rooms.Proofs.Of(key), func(p *change.Proof) bool {
+		return spokenIn(p, c.facts.Request.ID) != nil &&
+			slices.ContainsFunc(marks, func(d change.Delivered) bool { return d.Commit == p.Commit })
+	}))
+}
+
+// newestAdmissible is the newest proof of a source that a tier admitted, under whatever policy; nil
+// where there is none.
+func (g *Gate) newestAdmissible(key change.SourceKey, tierName string) *change.Proof {
+	list := g.rooms.Proofs.Of(key)
+	if i := slices.IndexFunc(list, func(p *change.Proof) bool { return admissible(p, tierName) }); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+func judgedUnder(p *change.Proof, tierName, digest string) bool {
+	return slices.ContainsFunc(p.Judgements, func(j change.Judgement) bool { return j.Tier == tierName && j.PolicyDigest == digest })
+}
+
+// deleted are the proofs that an admitted deletion delivers: of each source that had delivered the
+// object, the newest that every tier admits, if it does not render the object any more.
+func (g *Gate) deleted(c *inquiry) []*change.Proof {
+	var proofs []*change.Proof
+	for _, b := range c.bindings {
+		if !delivers(b, c.facts.Request) {
+			continue
+		}
+		for _, s := range b.Sources {
+			key := keyOf(b, s)
+			var lowest *change.Proof
+			for _, t := range c.facts.Tiers {
+				if p := g.newestAdmissible(key, t.Name); p != nil && (lowest == nil || p.Height < lowest.Height) {
+					lowest = p
+				}
+			}
+			if lowest != nil && spokenIn(lowest, c.facts.Request.ID) == nil && g.hasDelivered(c, key) == change.Present {
+				proofs = append(proofs, lowest)
+			}
+		}
+	}
+	return proofs
 }
 
 func spokenIn(p *change.Proof, id change.ObjectID) *change.ProvenObject {

@@ -10,6 +10,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fairway-dev/fairway/internal/canon"
@@ -31,7 +32,8 @@ type Marks interface {
 	// Delivered are the commits of a source that its namespace admitted, newest first, and whether
 	// that could be told.
 	Delivered(key change.SourceKey) ([]change.Delivered, change.Found)
-	// Deliver keeps the mark of a commit. It returns once the mark would survive a crash.
+	// Deliver keeps the mark of a commit. It returns once the mark would survive a crash. A mark that is
+	// older than the newest and does not go back on purpose came too late, and is an error.
 	Deliver(ctx context.Context, key change.SourceKey, d change.Delivered, proof string) error
 }
 
@@ -108,23 +110,40 @@ func (g *Gate) Judge(ctx context.Context, req *change.Request) policy.Verdict {
 	return g.mark(ctx, c, verdict)
 }
 
-// mark keeps the delivery of a commit that the verdict admits for the first time. A dry run marks
-// nothing. Where the mark cannot be kept the commit is not admitted: a later look could not tell
-// that it was delivered.
+// mark keeps the delivery of what the verdict admits. A dry run marks nothing. Where a mark cannot be
+// kept the request is not admitted: a later look could not tell what was delivered.
 func (g *Gate) mark(ctx context.Context, c *inquiry, v policy.Verdict) policy.Verdict {
-	delivers := v.Lane == policy.LaneProven || v.Lane == policy.LaneRollback
-	if v.Outcome != policy.Allow || !delivers || c.facts.Request.DryRun || v.Proof == nil {
+	if v.Outcome != policy.Allow || c.facts.Request.DryRun {
 		return v
 	}
-	done, known := g.rooms.Marks.Delivered(v.Proof.Key)
-	if known == change.Present && len(done) > 0 && done[0].Commit == v.Proof.Commit {
-		return v
-	}
-	mark := change.Delivered{Commit: v.Proof.Commit, Height: v.Proof.Height, At: g.rooms.Now()}
-	if err := g.rooms.Marks.Deliver(ctx, v.Proof.Key, mark, v.Proof.Name); err != nil {
-		v.Outcome, v.Lane = policy.Unknown, policy.LaneRefuse
-		v.Findings = append(v.Findings, policy.Unmarked())
-		v.RetryAfter = time.Second
+	for _, p := range g.delivery(c, v) {
+		mark := change.Delivered{Commit: p.Commit, Height: p.Height, At: g.rooms.Now(), Back: v.Lane == policy.LaneRollback}
+		if err := g.rooms.Marks.Deliver(ctx, p.Key, mark, p.Name); err != nil {
+			v.Outcome, v.Lane = policy.Unknown, policy.LaneRefuse
+			v.Findings = append(v.Findings, policy.Unmarked())
+			v.RetryAfter = time.Second
+			return v
+		}
 	}
 	return v
+}
+
+// delivery are the proofs that a verdict delivers and that do not stand first among the marks: the
+// one whose content was admitted, or those by which an object could go. Without the latter a commit
+// that only removes would leave no mark, and what it removed could be applied again.
+func (g *Gate) delivery(c *inquiry, v policy.Verdict) []*change.Proof {
+	var proofs []*change.Proof
+	switch {
+	case v.Lane == policy.LaneDelete:
+		proofs = g.deleted(c)
+	case v.Proof != nil && (v.Lane == policy.LaneProven || v.Lane == policy.LaneRollback):
+		proofs = []*change.Proof{v.Proof}
+	}
+	return slices.DeleteFunc(proofs, func(p *change.Proof) bool {
+		done, known := g.rooms.Marks.Delivered(p.Key)
+		if known == change.CouldNotTell || len(done) == 0 {
+			return false
+		}
+		return done[0].Commit == p.Commit || v.Lane == policy.LaneDelete && done[0].Height >= p.Height
+	})
 }

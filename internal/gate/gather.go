@@ -175,11 +175,12 @@ func within(d canon.Changes, lane tier.Controller, op change.Operation) change.F
 	return change.FoundIf(len(d.Outside(patterns...)) == 0)
 }
 
-// attested says whether the request touches what the newest proof of some source attests.
+// attested says whether the request touches what Git attests: a field that the engine of a source
+// applied, or the engine's entry in managedFields, which says which fields those are.
 func (g *Gate) attested(c *inquiry) change.Found {
 	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
 		source, binding := c.sourceOf(s.Proof)
-		if binding == nil || !g.newest(s.Proof) {
+		if binding == nil || !g.attests(c, s.Proof) {
 			continue
 		}
 		if c.facts.Request.Operation != change.Update {
@@ -193,43 +194,75 @@ func (g *Gate) attested(c *inquiry) change.Found {
 		if err != nil {
 			return change.CouldNotTell
 		}
-		if len(fields) > 0 {
+		if len(fields) > 0 || slices.ContainsFunc(d.Entries, func(e canon.EntryChange) bool {
+			return e.Manager == source.FieldManager && e.Operation == applyOperation
+		}) {
 			return change.Present
 		}
 	}
 	return change.Absent
 }
 
+// applyOperation is how managedFields spell a server-side apply.
+const applyOperation = "Apply"
+
+// attests reports whether what a proof renders stands: it is the newest that there is, the newest
+// that a tier of the request admits, or the one that was delivered last. A commit that nobody has
+// approved takes nothing away from those below it.
+func (g *Gate) attests(c *inquiry, p *change.Proof) bool {
+	if list := g.rooms.Proofs.Of(p.Key); len(list) > 0 && list[0].Commit == p.Commit {
+		return true
+	}
+	delivered, known := g.rooms.Marks.Delivered(p.Key)
+	if known == change.CouldNotTell || len(delivered) > 0 && delivered[0].Commit == p.Commit {
+		return true
+	}
+	return slices.ContainsFunc(c.facts.Tiers, func(t tier.Tier) bool {
+		return admissible(p, t.Name) && g.newestAt(p, t.Name) == change.Present
+	})
+}
+
 // replicasAttested says whether a proof attests the replicas that a scale request changes: those of
 // the live object of the request's resource, if its engine applies them.
 func (g *Gate) replicasAttested(ctx context.Context, c *inquiry) change.Found {
-	req := c.facts.Request
 	for _, b := range c.bindings {
 		for _, s := range b.Sources {
-			key := change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
-			proofs := g.rooms.Proofs.Of(key)
-			if len(proofs) == 0 {
-				continue
-			}
-			for _, o := range proofs[0].Objects {
-				if o.ID.Group != req.Resource.Group || o.ID.Namespace != req.ID.Namespace || o.ID.Name != req.ID.Name || !plural(o.ID.Kind, req.Resource.Resource) {
+			for _, p := range g.rooms.Proofs.Of(keyOf(b, s)) {
+				if !g.attests(c, p) {
 					continue
 				}
-				live, found := g.live(ctx, canon.Owner{Kind: change.Kind{Group: o.ID.Group, Version: o.Version, Kind: o.ID.Kind}, Name: o.ID.Name}, o.ID.Namespace)
-				if found != change.Present {
-					return change.CouldNotTell
-				}
-				applies, err := canon.Applies(live, s.FieldManager, "spec", "replicas")
-				if err != nil {
-					return change.CouldNotTell
-				}
-				if applies {
-					return change.Present
+				if found := g.scaled(ctx, c.facts.Request, p, s.FieldManager); found != change.Absent {
+					return found
 				}
 			}
 		}
 	}
 	return change.Absent
+}
+
+// scaled says whether the engine of a source applies the replicas of an object that a proof renders
+// and a scale request changes.
+func (g *Gate) scaled(ctx context.Context, req change.Request, p *change.Proof, manager string) change.Found {
+	for _, o := range p.Objects {
+		if o.ID.Group != req.Resource.Group || o.ID.Namespace != req.ID.Namespace || o.ID.Name != req.ID.Name || !plural(o.ID.Kind, req.Resource.Resource) {
+			continue
+		}
+		live, found := g.live(ctx, canon.Owner{Kind: change.Kind{Group: o.ID.Group, Version: o.Version, Kind: o.ID.Kind}, Name: o.ID.Name}, o.ID.Namespace)
+		if found != change.Present {
+			return change.CouldNotTell
+		}
+		if applies, err := canon.Applies(live, manager, "spec", "replicas"); err != nil {
+			return change.CouldNotTell
+		} else if applies {
+			return change.Present
+		}
+	}
+	return change.Absent
+}
+
+// keyOf is the key of a binding's source.
+func keyOf(b tier.Binding, s tier.Source) change.SourceKey {
+	return change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
 }
 
 // plural reports whether a resource can be that of a kind. Kinds of one group that begin alike are
@@ -239,21 +272,15 @@ func plural(kind, resource string) bool {
 	return strings.HasPrefix(resource, stem[:max(len(stem)-1, 1)])
 }
 
-// newest reports whether no newer proof of the source renders anything.
-func (g *Gate) newest(p *change.Proof) bool {
-	list := g.rooms.Proofs.Of(p.Key)
-	return len(list) > 0 && list[0].Commit == p.Commit
-}
-
 // sourceOf is the source, in a binding that may deliver the object, that a proof was made for; nil
 // where no binding has such a source any more or it may not deliver this object.
 func (c *inquiry) sourceOf(p *change.Proof) (tier.Source, *tier.Binding) {
 	for i, b := range c.bindings {
-		if p.Key.Namespace != b.Namespace || !delivers(b, c.facts.Request) {
+		if !delivers(b, c.facts.Request) {
 			continue
 		}
 		for _, s := range b.Sources {
-			if s.Repository == p.Key.Repository && s.Branch == p.Key.Branch && s.Path == p.Key.Path {
+			if keyOf(b, s) == p.Key {
 				return s, &c.bindings[i]
 			}
 		}
@@ -325,8 +352,7 @@ func (c *inquiry) deliveredFrom(repository string) bool {
 func (g *Gate) proven(c *inquiry, o change.Origin) bool {
 	for _, b := range c.bindings {
 		for _, s := range b.Sources {
-			key := change.SourceKey{Repository: s.Repository, Branch: s.Branch, Path: s.Path, Namespace: b.Namespace}
-			if slices.ContainsFunc(g.rooms.Proofs.Of(key), func(p *change.Proof) bool { return p.Commit == o.Commit }) {
+			if slices.ContainsFunc(g.rooms.Proofs.Of(keyOf(b, s)), func(p *change.Proof) bool { return p.Commit == o.Commit }) {
 				return true
 			}
 		}

@@ -102,28 +102,26 @@ func (g *Gate) beginCluster(c *inquiry) {
 }
 
 // beginNamespace judges a Namespace at its own tiers before and after; its creation at the tier
-// that it enters and the default tier (ruling 7).
+// that it enters and the default tier (ruling 7). Before is what the cluster has in force and what the
+// request says it was: either may be ahead of the other.
 func (g *Gate) beginNamespace(c *inquiry) {
 	req := c.facts.Request
-	if req.Operation == change.Delete || req.Operation == change.Update {
-		t, b := c.world.Tier(req.ID.Name)
-		c.judgedBy(t)
-		if b != nil {
-			c.bindings = append(c.bindings, *b)
-		}
-	}
-	if req.Operation == change.Create || req.Operation == change.Update {
-		after, ok := g.rooms.Compile.Namespace(req.Object)
-		if !ok {
-			c.judgedBy(tier.Strictest("(unreadable namespace)"))
-		} else {
-			t, _ := c.world.Entering(after)
-			c.judgedBy(t)
-		}
-	}
 	if req.Operation == change.Create {
 		if t, ok := c.world.Tiers[c.world.Install.DefaultTier]; ok {
 			c.judgedBy(t)
+		}
+	} else {
+		c.in(req.ID.Name)
+	}
+	for _, raw := range [][]byte{req.Old, req.Object} {
+		if len(raw) == 0 {
+			continue
+		}
+		if ns, ok := g.rooms.Compile.Namespace(raw); ok {
+			t, _ := c.world.Entering(ns)
+			c.judgedBy(t)
+		} else {
+			c.judgedBy(tier.Strictest("(unreadable namespace)"))
 		}
 	}
 	ns := c.world.Namespaces[req.ID.Name]
@@ -153,11 +151,20 @@ func (g *Gate) beginOwn(c *inquiry) {
 	c.facts.SealingWrite = g.sealing(c)
 }
 
+// touchedByBinding judges by the tier that a namespace is in, by those that its binding names before
+// and after, and, where the binding goes, by the one that the namespace falls to.
 func (g *Gate) touchedByBinding(c *inquiry) {
 	req := c.facts.Request
-	t, _ := c.world.Tier(req.ID.Namespace)
-	if req.ID.Namespace != c.world.Install.Namespace {
+	if req.ID.Name != "cluster" || req.ID.Namespace != c.world.Install.Namespace {
+		t, _ := c.world.Tier(req.ID.Namespace)
 		c.judgedBy(t)
+	}
+	if ns, known := c.world.Namespaces[req.ID.Namespace]; known {
+		c.facts.Ending = change.FoundIf(ns.Terminating)
+		falls := tier.Of(ns, nil, c.world.Tiers, c.world.Install.DefaultTier)
+		if _, exists := c.world.Tiers[falls.Name]; exists && req.Operation == change.Delete && req.ID.Name != "cluster" {
+			c.judgedBy(falls)
+		}
 	}
 	for _, raw := range [][]byte{req.Old, req.Object} {
 		if len(raw) == 0 {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -30,10 +31,14 @@ func (m *Marks) Delivered(key change.SourceKey) ([]change.Delivered, change.Foun
 }
 
 // Deliver keeps the mark of a commit. A commit that is delivered again, after a roll-back, comes
-// first again.
+// first again. One that is older than the newest and no roll-back is refused: what was judged before
+// a newer one came must be judged again.
 func (m *Marks) Deliver(_ context.Context, key change.SourceKey, d change.Delivered, _ string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if have := m.delivered[key]; len(have) > 0 && d.Height < have[0].Height && !d.Back {
+		return fmt.Errorf("marking the delivery of %s in namespace %q: %w", d.Commit, key.Namespace, errOvertaken)
+	}
 	m.delivered[key] = marked(m.delivered[key], d)
 	return nil
 }

@@ -1,0 +1,159 @@
+package gate
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/store"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// labelled selects namespaces that carry a label stage with this value.
+type labelled string
+
+func (s labelled) Matches(labels map[string]string) bool { return labels["stage"] == string(s) }
+
+// sealedWorld has a namespace in production by its label, one that is on its way out, and one that is
+// bound to the sandbox; what is in no tier is in the sandbox.
+func sealedWorld() *tier.World {
+	cluster := tier.Binding{Namespace: "fairway-system", Name: "cluster", Tier: "platform"}
+	return &tier.World{
+		Tiers: map[string]tier.Tier{
+			"sandbox":    {Name: "sandbox", Digest: "s", Lane: tier.Open},
+			"staging":    {Name: "staging", Digest: "t", Selector: labelled("staging"), Rank: 1},
+			"production": {Name: "production", Digest: "p", Selector: labelled("production"), Rank: 2},
+			"platform":   {Name: "platform", Digest: "x"},
+		},
+		Namespaces: map[string]tier.Namespace{
+			"shop":           {Name: "shop", UID: "1", Labels: map[string]string{"stage": "production"}},
+			"old":            {Name: "old", UID: "2", Terminating: true},
+			"play":           {Name: "play", UID: "3", Labels: map[string]string{"stage": "production"}},
+			"fairway-system": {Name: "fairway-system", UID: "4", Labels: map[string]string{"stage": "staging"}},
+		},
+		Bindings: map[string]tier.Binding{
+			"play": {Namespace: "play", Name: "tier", Tier: "sandbox"},
+			"old":  {Namespace: "old", Name: "tier", Tier: "production"},
+		},
+		Cluster: &cluster,
+		Install: tier.Install{Namespace: "fairway-system", DefaultTier: "sandbox", Sealed: true},
+	}
+}
+
+func asked(op change.Operation, kind change.Kind, namespace, name, old, object string) *change.Request {
+	return &change.Request{
+		Operation: op, Kind: kind, Resource: change.Resource{Group: kind.Group, Version: kind.Version, Resource: "things"},
+		ID:  change.ObjectID{Group: kind.Group, Kind: kind.Kind, Namespace: namespace, Name: name},
+		Old: []byte(old), Object: []byte(object),
+	}
+}
+
+func begun(req *change.Request) *inquiry {
+	w := sealedWorld()
+	g := New(Rooms{
+		World: func() *tier.World { return w }, Now: time.Now, Compile: store.Requested{Own: "fairway-system"},
+		Sealing: func(tier.Binding, *tier.World) change.Found { return change.CouldNotTell },
+	})
+	return g.begin(req)
+}
+
+func (c *inquiry) tierNames() []string {
+	var names []string
+	for _, t := range c.facts.Tiers {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func namespaceIn(stage string) string {
+	return `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","labels":{"stage":"` + stage + `"}}}`
+}
+
+func binding(namespace, name, tierName string) string {
+	return `{"apiVersion":"fairway.dev/v1alpha1","kind":"TierBinding","metadata":{"name":"` + name + `","namespace":"` + namespace + `"},"spec":{"tier":"` + tierName + `"}}`
+}
+
+// TestRuling07NamespaceTiers: before and after count, what the request says it was too, since the
+// world may not have seen the last change yet.
+func TestRuling07NamespaceTiers(t *testing.T) {
+	namespace := change.Kind{Version: "v1", Kind: "Namespace"}
+	for name, tt := range map[string]struct {
+		req  *change.Request
+		want []string
+	}{
+		"relabelled": {
+			asked(change.Update, namespace, "", "shop", namespaceIn("production"), namespaceIn("none")), []string{"production", "sandbox"},
+		},
+		"relabelled before the world saw the last change": {
+			asked(change.Update, namespace, "", "shop", namespaceIn("staging"), namespaceIn("none")), []string{"production", "staging", "sandbox"},
+		},
+		"made": {
+			asked(change.Create, namespace, "", "shop", "", namespaceIn("production")), []string{"sandbox", "production"},
+		},
+		"made without a tier": {asked(change.Create, namespace, "", "new", "", namespaceIn("none")), []string{"sandbox"}},
+		"deleted":             {asked(change.Delete, namespace, "", "shop", namespaceIn("production"), ""), []string{"production"}},
+		"changed while unknown": {
+			asked(change.Update, namespace, "", "nobody", namespaceIn("none"), namespaceIn("none")), []string{"(unknown namespace nobody)", "sandbox"},
+		},
+		"unreadable": {
+			asked(change.Update, namespace, "", "shop", namespaceIn("production"), `{"metadata":[]}`), []string{"production", "(unreadable namespace)"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, begun(tt.req).tierNames()); diff != "" {
+				t.Errorf("tiers (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRuling06BindingTiers: the cluster tier judges each of Fairway's kinds, and with it every tier that
+// the change touches.
+func TestRuling06BindingTiers(t *testing.T) {
+	own := func(kind string) change.Kind {
+		return change.Kind{Group: "fairway.dev", Version: "v1alpha1", Kind: kind}
+	}
+	tb := own("TierBinding")
+	for name, tt := range map[string]struct {
+		req  *change.Request
+		want []string
+	}{
+		"switched": {
+			asked(change.Update, tb, "play", "tier", binding("play", "tier", "sandbox"), binding("play", "tier", "staging")),
+			[]string{"platform", "sandbox", "staging"},
+		},
+		"made over a label":         {asked(change.Create, tb, "shop", "tier", "", binding("shop", "tier", "sandbox")), []string{"platform", "production", "sandbox"}},
+		"deleted: what is below it": {asked(change.Delete, tb, "play", "tier", binding("play", "tier", "sandbox"), ""), []string{"platform", "sandbox", "production"}},
+		"in Fairway's own namespace": {
+			asked(change.Create, tb, "fairway-system", "tier", "", binding("fairway-system", "tier", "sandbox")), []string{"platform", "staging", "sandbox"},
+		},
+		"the cluster binding": {
+			asked(change.Update, tb, "fairway-system", "cluster", binding("fairway-system", "cluster", "platform"), binding("fairway-system", "cluster", "sandbox")),
+			[]string{"platform", "sandbox"},
+		},
+		"named cluster elsewhere":  {asked(change.Create, tb, "play", "cluster", "", binding("play", "cluster", "sandbox")), []string{"platform", "sandbox", "(unreadable binding)"}},
+		"a tier that is not there": {asked(change.Create, tb, "shop", "tier", "", binding("shop", "tier", "nothing")), []string{"platform", "production", "nothing"}},
+		"a team":                   {asked(change.Update, own("Team"), "", "shop", "{}", "{}"), []string{"platform", "production", "staging"}},
+		"another version":          {asked(change.Update, change.Kind{Group: "fairway.dev", Version: "v9", Kind: "EnvironmentTier"}, "", "sandbox", "{}", "{}"), []string{"platform", "production", "staging"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, begun(tt.req).tierNames()); diff != "" {
+				t.Errorf("tiers (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestABindingGoesWithItsNamespace: the namespace controller removes the binding of a namespace that is
+// being deleted; whether that is so is a question about its own namespace, not about Fairway's.
+func TestABindingGoesWithItsNamespace(t *testing.T) {
+	tb := change.Kind{Group: "fairway.dev", Version: "v1alpha1", Kind: "TierBinding"}
+	for namespace, want := range map[string]change.Found{"old": change.Present, "play": change.Absent} {
+		c := begun(asked(change.Delete, tb, namespace, "tier", binding(namespace, "tier", "sandbox"), ""))
+		if c.facts.Ending != want {
+			t.Errorf("namespace %s is ending: %s, want %s", namespace, c.facts.Ending, want)
+		}
+	}
+}
