@@ -15,6 +15,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/gitrepo"
+	"github.com/fairway-dev/fairway/internal/origin"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/signature"
@@ -199,6 +200,9 @@ func (in *inspector) differs(ctx context.Context, work prover.Work, commit, file
 	}
 	for _, o := range result.Objects {
 		if o.ID == object.ID() {
+			if err := origin.MarksOf(work.Source.Via, o.ID, work.Binding.Namespace).Add(o.Content); err != nil {
+				return nil, err
+			}
 			return canon.Differ(object, work.Source.FieldManager, o.Content, in.schemas.current())
 		}
 	}

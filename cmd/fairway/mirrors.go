@@ -16,6 +16,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/gitrepo"
+	"github.com/fairway-dev/fairway/internal/origin"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/signature"
@@ -344,6 +345,10 @@ func (s sources) digest(result render.Result, source tier.Source, namespace stri
 		}
 		if !mine {
 			continue
+		}
+		// The engine adds its marks last, so they are part of what it applies.
+		if err := origin.MarksOf(source.Via, o.ID, namespace).Add(o.Content); err != nil {
+			return nil, fmt.Sprintf("%s cannot carry the marks of its engine: %v", o.ID, err)
 		}
 		d, err := canon.DigestManifest(o.Content, schema, s.mirrors.key)
 		if err != nil {

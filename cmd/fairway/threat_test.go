@@ -277,3 +277,20 @@ func TestT10OldContentIsNoRollback(t *testing.T) {
 	l.admits("proven", l.apply(story.Web(2, "", "3.0"), newer))
 	l.refuses(http.StatusForbidden, l.apply(story.Web(2, "", "2.0"), older))
 }
+
+// TestEngineMarksAreContent: what Flux adds to each manifest is part of what it applies. The marks of
+// another owner are other content, however well the rest fits.
+func TestEngineMarksAreContent(t *testing.T) {
+	l := newLab(t)
+	l.edit("bindings.yaml", "fieldManager: deployer}", "via: {flux: {kustomization: flux-system/shop}}}")
+	l.look()
+	marked := func(owner string) story.Write {
+		return story.Write{
+			User: "system:serviceaccount:flux-system:kustomize-controller", Manager: "kustomize-controller", Apply: true,
+			Object: strings.Replace(story.Banner, "namespace: shop}", fmt.Sprintf("namespace: shop, labels: {kustomize.toolkit.fluxcd.io/name: %s, "+
+				"kustomize.toolkit.fluxcd.io/namespace: flux-system}}", owner), 1),
+		}
+	}
+	l.refuses(http.StatusForbidden, marked("other"), "FW202")
+	l.admits("proven", marked("shop"))
+}
