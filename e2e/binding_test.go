@@ -60,6 +60,7 @@ func TestT61EveryManifestIsBound(t *testing.T) {
 			if s, err = l.apply(t, m, false); err != nil {
 				t.Fatal(err)
 			}
+			defer l.remove(t, m)
 			l.wantBound(t, s, m)
 			changed := runtime.DeepCopyJSON(m)
 			u := &unstructured.Unstructured{Object: changed}

@@ -320,6 +320,14 @@ func (l *bindingLab) get(t *testing.T, m map[string]any) *unstructured.Unstructu
 	return u
 }
 
+func (l *bindingLab) remove(t *testing.T, m map[string]any) {
+	t.Helper()
+	err := l.resource(t, m).Delete(t.Context(), (&unstructured.Unstructured{Object: m}).GetName(), metav1.DeleteOptions{})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // placed is m in the lab's namespace, if its kind has one.
 func (l *bindingLab) placed(t *testing.T, m map[string]any) map[string]any {
 	t.Helper()

@@ -115,11 +115,7 @@ spec: {size: 5, mode: b, tags: [a, b], steps: [{name: one, retries: 1}, {name: t
 				t.Fatal(err)
 			}
 			client := l.resource(t, git)
-			defer func() {
-				if err := client.Delete(t.Context(), "u", metav1.DeleteOptions{}); err != nil {
-					t.Error(err)
-				}
-			}()
+			defer l.remove(t, git)
 			for _, w := range tt.others {
 				var sub []string
 				if w.subresource != "" {

@@ -1,8 +1,12 @@
 package canon
 
 import (
-	"encoding/json"
+	"encoding/json"; "fmt"
 	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // FromTemplate reports whether child is what the template of its owner asks for, and known whether
@@ -37,7 +41,7 @@ func FromTemplate(owner, child *Object, t *Type, tolerate ...PathPattern) (made,
 		}
 		allowed = append(allowed[:len(allowed):len(allowed)], p)
 	}
-	return len(d.Outside(allowed...)) == 0, true
+	println(fmt.Sprint(d.Outside(allowed...))); return len(d.Outside(allowed...)) == 0, true
 }
 
 // childMeta is what each child has of its own.
@@ -46,7 +50,8 @@ var childMeta = []string{
 	"metadata.ownerReferences", "status",
 }
 
-// podAdditions are what controllers and the API server's own admission plug-ins add to a pod.
+// podAdditions are what controllers and the API server's own admission plug-ins add to a pod, whatever
+// it holds. What they add in a certain form is for served and filled to tell.
 var podAdditions = []string{
 	`metadata.labels["pod-template-hash"]`, `metadata.labels["controller-revision-hash"]`,
 	`metadata.labels["pod-template-generation"]`, `metadata.labels["statefulset.kubernetes.io/pod-name"]`,
@@ -54,10 +59,6 @@ var podAdditions = []string{
 	`metadata.labels["job-name"]`, `metadata.labels["controller-uid"]`,
 	`metadata.annotations["batch.kubernetes.io/*"]`, `metadata.annotations["kubernetes.io/limit-ranger"]`,
 	`metadata.finalizers[="batch.kubernetes.io/job-tracking"]`,
-	"spec.volumes[name=kube-api-access-*]",
-	`spec.containers[*].volumeMounts[mountPath="/var/run/secrets/kubernetes.io/serviceaccount"]`,
-	`spec.initContainers[*].volumeMounts[mountPath="/var/run/secrets/kubernetes.io/serviceaccount"]`,
-	"spec.containers[*].resources", "spec.initContainers[*].resources", // LimitRanger
 	"spec.nodeName", "spec.priority", "spec.priorityClassName", "spec.preemptionPolicy", "spec.tolerations",
 	"spec.overhead",
 }
@@ -78,6 +79,10 @@ func templateOf(owner, child *Object) (want map[string]any, mayDiffer []string, 
 			"metadata.labels", "metadata.annotations", "spec.replicas", "spec.selector", "spec.minReadySeconds",
 			`spec.template.metadata.labels["pod-template-hash"]`,
 		}
+	case "apps/StatefulSet /PersistentVolumeClaim":
+		if want, mayDiffer = claimOf(owner, child, spec); want == nil {
+			return nil, nil, false
+		}
 	case "batch/CronJob batch/Job":
 		template, _ := spec["jobTemplate"].(map[string]any)
 		want = likeChild(child, template["metadata"], template["spec"])
@@ -95,7 +100,6 @@ func templateOf(owner, child *Object) (want map[string]any, mayDiffer []string, 
 // podOf is the pod that a template asks for. A template that names no service account asks for the
 // one that the API server fills in.
 func podOf(owner, child *Object, spec map[string]any) (want map[string]any, mayDiffer []string) {
-	mayDiffer = podAdditions
 	template, _ := spec["template"].(map[string]any)
 	podSpec, _ := template["spec"].(map[string]any)
 	podSpec = maps.Clone(podSpec)
@@ -108,24 +112,147 @@ func podOf(owner, child *Object, spec map[string]any) (want map[string]any, mayD
 	if podSpec["enableServiceLinks"] == nil { // a default of pods that templates are not given
 		podSpec["enableServiceLinks"] = true
 	}
+	mayDiffer = slices.Concat(podAdditions, served(child), filled(podSpec, child))
 	if podSpec["imagePullSecrets"] == nil { // filled in from the service account
-		mayDiffer = append(mayDiffer[:len(mayDiffer):len(mayDiffer)], "spec.imagePullSecrets")
+		mayDiffer = append(mayDiffer, "spec.imagePullSecrets")
 	}
 	switch owner.meta.Kind.Kind {
 	case "DaemonSet":
-		mayDiffer = append(mayDiffer[:len(mayDiffer):len(mayDiffer)], "spec.affinity")
+		mayDiffer = append(mayDiffer, "spec.affinity")
 	case "Job":
-		mayDiffer = append(mayDiffer[:len(mayDiffer):len(mayDiffer)], "spec.hostname")
+		mayDiffer = append(mayDiffer, "spec.hostname")
 	case "StatefulSet":
-		mayDiffer = append(mayDiffer[:len(mayDiffer):len(mayDiffer)], "spec.hostname", "spec.subdomain")
-		claims, _ := spec["volumeClaimTemplates"].([]any)
-		for _, c := range claims {
-			if name, ok := field(field(c, "metadata"), "name").(string); ok && plain(name) {
-				mayDiffer = append(mayDiffer, "spec.volumes[name="+name+"]")
+		mayDiffer = append(mayDiffer, "spec.hostname", "spec.subdomain")
+		mayDiffer = append(mayDiffer, claimed(child, spec)...)
+	}
+	return likeChild(child, template["metadata"], podSpec), mayDiffer
+}
+
+// claimOf is the claim that a StatefulSet makes for one of its pods, <template>-<set>-<ordinal>; nil
+// where none of its templates makes one of that name.
+func claimOf(owner, child *Object, spec map[string]any) (want map[string]any, mayDiffer []string) {
+	for _, template := range listOf(spec, "volumeClaimTemplates") {
+		meta := field(template, "metadata")
+		name, _ := field(meta, "name").(string)
+		ordinal, ok := strings.CutPrefix(child.meta.Name, name+"-"+owner.meta.Name+"-")
+		if n, err := strconv.ParseUint(ordinal, 10, 31); !ok || name == "" || err != nil || strconv.FormatUint(n, 10) != ordinal {
+			continue
+		}
+		mayDiffer = []string{`metadata.finalizers[="kubernetes.io/pvc-protection"]`}
+		if field(field(template, "spec"), "storageClassName") == nil {
+			mayDiffer = append(mayDiffer, "spec.storageClassName") // the cluster's default class
+		}
+		labels := map[string]any{}
+		for _, set := range []any{field(meta, "labels"), field(spec["selector"], "matchLabels")} {
+			more, _ := set.(map[string]any)
+			maps.Copy(labels, more)
+		}
+		return likeChild(child, map[string]any{"labels": labels, "annotations": field(meta, "annotations")}, field(template, "spec")), mayDiffer
+	}
+	return nil, nil
+}
+
+// tokenMount is where the API server mounts the token of a pod's service account.
+const tokenMount = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// served are the volume with the token of a pod's service account and its mounts, which the API server
+// adds. Under its name anything else, the disk of the node for one, is an addition like any other.
+func served(child *Object) []string {
+	var patterns []string
+	names := map[any]bool{}
+	spec := field(child.doc.value(0), "spec")
+	for _, v := range listOf(spec, "volumes") {
+		name, _ := field(v, "name").(string)
+		if strings.HasPrefix(name, "kube-api-access-") && plain(name) && isTokenVolume(v) {
+			names[name] = true
+			patterns = append(patterns, "spec.volumes[name="+name+"]")
+		}
+	}
+	for _, list := range containerLists {
+		for _, c := range listOf(spec, list) {
+			name, _ := field(c, "name").(string)
+			for _, m := range listOf(c, "volumeMounts") {
+				if plain(name) && names[field(m, "name")] && field(m, "mountPath") == tokenMount && field(m, "readOnly") == true {
+					patterns = append(patterns, "spec."+list+"[name="+name+`].volumeMounts[mountPath="`+tokenMount+`"]`)
+				}
 			}
 		}
 	}
-	return likeChild(child, template["metadata"], podSpec), mayDiffer
+	return patterns
+}
+
+// containerLists are the lists of containers to which admission plug-ins add.
+var containerLists = []string{"containers", "initContainers"}
+
+// isTokenVolume reports whether a volume holds a service account's token, the cluster's certificates
+// and facts of the pod itself, and nothing else.
+func isTokenVolume(v any) bool {
+	volume, _ := v.(map[string]any)
+	projected, _ := volume["projected"].(map[string]any)
+	if len(volume) != 2 || projected == nil {
+		return false
+	}
+	for _, s := range listOf(projected, "sources") {
+		source, _ := s.(map[string]any)
+		token, _ := source["serviceAccountToken"].(map[string]any)
+		certificates := field(source["configMap"], "name")
+		ours := token != nil && token["audience"] == nil || source["downwardAPI"] != nil ||
+			certificates == "kube-root-ca.crt" || certificates == "openshift-service-ca.crt"
+		if len(source) != 1 || !ours {
+			return false
+		}
+	}
+	return true
+}
+
+// filled are the resources of containers to which something was added and of which nothing that the
+// template asks for was changed, as LimitRanger does.
+func filled(podSpec map[string]any, child *Object) []string {
+	var patterns []string
+	for _, list := range containerLists {
+		asked := map[any]any{}
+		for _, c := range listOf(podSpec, list) {
+			asked[field(c, "name")] = field(c, "resources")
+		}
+		for _, c := range listOf(field(child.doc.value(0), "spec"), list) {
+			name, _ := field(c, "name").(string)
+			if plain(name) && holds(field(c, "resources"), asked[name]) {
+				patterns = append(patterns, "spec."+list+"[name="+name+"].resources")
+			}
+		}
+	}
+	return patterns
+}
+
+// holds reports whether everything in want is in have too.
+func holds(have, want any) bool {
+	members, ok := want.(map[string]any)
+	if !ok {
+		return want == nil || reflect.DeepEqual(have, want)
+	}
+	for name, w := range members {
+		if !holds(field(have, name), w) {
+			return false
+		}
+	}
+	return true
+}
+
+// claimed are the volumes that a StatefulSet gives a pod: one for each claim template, of the claim that
+// is made from it for this very pod.
+func claimed(child *Object, spec map[string]any) []string {
+	var patterns []string
+	for _, template := range listOf(spec, "volumeClaimTemplates") {
+		name, _ := field(field(template, "metadata"), "name").(string)
+		for _, v := range listOf(field(child.doc.value(0), "spec"), "volumes") {
+			volume, _ := v.(map[string]any)
+			if volume["name"] == name && plain(name) && len(volume) == 2 &&
+				field(volume["persistentVolumeClaim"], "claimName") == name+"-"+child.meta.Name {
+				patterns = append(patterns, "spec.volumes[name="+name+"]")
+			}
+		}
+	}
+	return patterns
 }
 
 // likeChild is an object of the child's kind with these labels, annotations and finalizers and spec.
@@ -139,6 +266,12 @@ func likeChild(child *Object, meta, spec any) map[string]any {
 	return map[string]any{
 		"apiVersion": child.meta.Kind.APIVersion(), "kind": child.meta.Kind.Kind, "metadata": kept, "spec": spec,
 	}
+}
+
+// listOf is a list that an object holds.
+func listOf(v any, name string) []any {
+	list, _ := field(v, name).([]any)
+	return list
 }
 
 func field(v any, name string) any {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/fairway-dev/fairway/internal/canon"
@@ -104,6 +105,9 @@ func roundTrip(manifest map[string]any, from *runtime.Scheme, gvk schema.GroupVe
 	if err := json.Unmarshal(raw, o); err != nil {
 		// The error may quote a value, and the manifest may be a Secret.
 		return nil, fmt.Errorf("a field does not fit the Go type of %s", gvk)
+	}
+	if rounded[gvk.Group] {
+		roundResources(reflect.ValueOf(o))
 	}
 	out, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {
