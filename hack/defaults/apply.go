@@ -8,8 +8,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/openapi3"
 	"k8s.io/client-go/rest"
@@ -44,13 +46,8 @@ func newServer(cfg *rest.Config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := restmapper.GetAPIGroupResources(d)
-	if err != nil {
-		return nil, err
-	}
-	_ = groups
 	return &server{
-		client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached{d}), openapi: openapi3.NewRoot(d.OpenAPIV3()),
+		client: client, mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d)), openapi: openapi3.NewRoot(d.OpenAPIV3()),
 		converters: map[schema.GroupVersion]managedfields.TypeConverter{}, version: v.GitVersion,
 	}, nil
 }
@@ -79,7 +76,8 @@ func (s *server) apply(ctx context.Context, m map[string]any, namespace string) 
 	if err != nil {
 		return pair{}, err
 	}
-	got, err := client.Patch(ctx, u.GetName(), "application/apply-patch+yaml", raw, metav1.PatchOptions{FieldManager: "defaults", DryRun: []string{metav1.DryRunAll}})
+	options := metav1.PatchOptions{FieldManager: "defaults", DryRun: []string{metav1.DryRunAll}}
+	got, err := client.Patch(ctx, u.GetName(), types.ApplyPatchType, raw, options)
 	if err != nil {
 		return pair{}, fmt.Errorf("%s: %w\n%s", gvk.Kind, err, raw)
 	}
@@ -111,12 +109,7 @@ func (s *server) typed(u *unstructured.Unstructured) (*typed.TypedValue, error) 
 	return c.ObjectToTyped(u)
 }
 
-// cached is a discovery client without a cache: the corpus asks once for each kind.
-type cached struct{ discovery.DiscoveryInterface }
-
-func (cached) Fresh() bool { return true }
-func (cached) Invalidate() {}
-
+// decode reads JSON as the API server does: an integer stays one.
 func decode(raw []byte) (m map[string]any, err error) {
 	err = utiljson.Unmarshal(raw, &m)
 	return m, err

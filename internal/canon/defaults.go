@@ -186,34 +186,30 @@ func (f *fills) here() bool {
 	return false
 }
 
-// covers reports whether the table speaks of p or of something above it.
+// covers reports whether the table speaks of p or of something above it. Items are matched by their
+// keys alone.
 func (f fills) covers(p path) bool {
-	for i := range p {
-		if f = f.along(p[i : i+1]); f.here() {
+	for _, e := range p {
+		if f = f.step(e); f.here() {
 			return true
 		}
 	}
 	return false
 }
 
-// along are the positions at the end of a path. Items are matched by their keys alone.
-func (f fills) along(p path) fills {
-	for _, e := range p {
-		var out fills
-		if e[0] == 'f' {
-			out = f.field(e[2:])
-		} else {
-			for _, x := range f.at[:f.n] {
-				for i := range x.parts {
-					if x.parts[i].match(e) {
-						out.add(x.below[i])
-					}
-				}
+// step are the positions one step further.
+func (f *fills) step(e elem) (out fills) {
+	if e[0] == 'f' {
+		return f.field(e[2:])
+	}
+	for _, x := range f.at[:f.n] {
+		for i := range x.parts {
+			if x.parts[i].match(e) {
+				out.add(x.below[i])
 			}
 		}
-		f = out
 	}
-	return f
+	return out
 }
 
 // parseDefaults reads the table.
