@@ -17,6 +17,9 @@ import (
 
 const module = "github.com/fairway-dev/fairway"
 
+// tops are the folders that hold Go code.
+var tops = []string{"cmd", "api", "internal", "config", "e2e", "hack"}
+
 // source is one parsed Go file.
 type source struct {
 	path      string // below the repository's root
@@ -41,7 +44,7 @@ func load(t *testing.T) map[string]*pkg {
 		t.Fatal(err)
 	}
 	all := map[string]*pkg{}
-	for _, top := range []string{"cmd", "api", "internal", "e2e", "hack"} {
+	for _, top := range tops {
 		start := filepath.Join(root, top)
 		if _, err := os.Stat(start); os.IsNotExist(err) {
 			continue
