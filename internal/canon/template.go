@@ -1,7 +1,7 @@
 package canon
 
 import (
-	"encoding/json"; "fmt"
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -41,7 +41,7 @@ func FromTemplate(owner, child *Object, t *Type, tolerate ...PathPattern) (made,
 		}
 		allowed = append(allowed[:len(allowed):len(allowed)], p)
 	}
-	println(fmt.Sprint(d.Outside(allowed...))); return len(d.Outside(allowed...)) == 0, true
+	return len(d.Outside(allowed...)) == 0, true
 }
 
 // childMeta is what each child has of its own.
@@ -116,6 +116,9 @@ func podOf(owner, child *Object, spec map[string]any) (want map[string]any, mayD
 	if podSpec["imagePullSecrets"] == nil { // filled in from the service account
 		mayDiffer = append(mayDiffer, "spec.imagePullSecrets")
 	}
+	if podSpec["hostNetwork"] == true { // each port is the node's too; the API server admits no other number
+		mayDiffer = append(mayDiffer, "spec.containers[*].ports[*].hostPort", "spec.initContainers[*].ports[*].hostPort")
+	}
 	switch owner.meta.Kind.Kind {
 	case "DaemonSet":
 		mayDiffer = append(mayDiffer, "spec.affinity")
@@ -142,12 +145,15 @@ func claimOf(owner, child *Object, spec map[string]any) (want map[string]any, ma
 		if field(field(template, "spec"), "storageClassName") == nil {
 			mayDiffer = append(mayDiffer, "spec.storageClassName") // the cluster's default class
 		}
-		labels := map[string]any{}
+		made, labels := map[string]any{"annotations": field(meta, "annotations")}, map[string]any{}
 		for _, set := range []any{field(meta, "labels"), field(spec["selector"], "matchLabels")} {
 			more, _ := set.(map[string]any)
 			maps.Copy(labels, more)
 		}
-		return likeChild(child, map[string]any{"labels": labels, "annotations": field(meta, "annotations")}, field(template, "spec")), mayDiffer
+		if len(labels) > 0 {
+			made["labels"] = labels
+		}
+		return likeChild(child, made, field(template, "spec")), mayDiffer
 	}
 	return nil, nil
 }

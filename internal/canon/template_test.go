@@ -18,7 +18,7 @@ const (
 "volumeClaimTemplates":[{"metadata":{"name":"data","labels":{"tier":"db"}},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}]}}`
 
 	ownedPod = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"my-web-0","namespace":"shop","labels":{"app":"web","controller-revision-hash":"x","statefulset.kubernetes.io/pod-name":"my-web-0"}},"spec":{
-"hostname":"my-web-0","serviceAccountName":"default","serviceAccount":"default","containers":[
+"hostname":"my-web-0","enableServiceLinks":true,"serviceAccountName":"default","serviceAccount":"default","containers":[
  {"name":"web","image":"web:1","resources":{"requests":{"cpu":"1"}},"volumeMounts":[{"name":"data","mountPath":"/data"},` + tokenMounted + `]},
  {"name":"side","image":"side:1","volumeMounts":[` + tokenMounted + `]}],
 "volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data-my-web-0"}},{"name":"kube-api-access-x1","projected":{"defaultMode":420,"sources":[

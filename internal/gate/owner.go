@@ -16,21 +16,32 @@ func (g *Gate) owner(ctx context.Context, c *inquiry) policy.Owner {
 		return policy.Owner{Live: found}
 	}
 	meta := subject.Meta()
-	ref, ok := controller(meta)
-	if !ok {
-		return policy.Owner{Live: change.Absent, Gone: g.gone(ctx, meta), Kept: kept(c)}
+	out := policy.Owner{Live: change.Absent, Kept: kept(c), Gone: g.gone(ctx, meta)}
+	for _, ref := range controllers(meta) {
+		live, found := g.live(ctx, ref, meta.Namespace)
+		if found == change.Present && ref.UID == "" && !makes(live, subject) {
+			continue
+		}
+		out.ID = change.ObjectID{Group: ref.Kind.Group, Kind: ref.Kind.Kind, Namespace: meta.Namespace, Name: ref.Name}
+		if out.Live = found; found == change.Present {
+			out.Ending = change.FoundIf(live.Meta().Deleting)
+			out.Template = g.fromTemplate(c, live)
+		}
+		if found != change.Absent {
+			break
+		}
 	}
-	out := policy.Owner{
-		ID:   change.ObjectID{Group: ref.Kind.Group, Kind: ref.Kind.Kind, Namespace: meta.Namespace, Name: ref.Name},
-		Kept: kept(c), Gone: g.gone(ctx, meta),
-	}
-	live, found := g.live(ctx, ref, meta.Namespace)
-	if out.Live = found; found != change.Present {
-		return out
-	}
-	out.Ending = change.FoundIf(live.Meta().Deleting)
-	out.Template = g.fromTemplate(c, live)
 	return out
+}
+
+// makes reports whether an owner that was found by its name is one of the kind that makes such objects:
+// any Service, and a StatefulSet that has a template for this very claim.
+func makes(owner, child *canon.Object) bool {
+	if owner.Meta().Kind.Kind == "Service" {
+		return true
+	}
+	_, known := canon.FromTemplate(owner, child, nil)
+	return known
 }
 
 // owned is the object whose owner is asked for: the one of the request, or for an eviction the Pod
@@ -49,32 +60,38 @@ func (g *Gate) owned(ctx context.Context, c *inquiry) (*canon.Object, change.Fou
 	return nil, change.CouldNotTell
 }
 
-// controller is the reference by which an object is controlled. Two kinds have none and are
-// controlled by name: Endpoints by the Service of the same name, and a claim by the StatefulSet
-// whose name and claim template its own name is made of.
-func controller(meta canon.Meta) (canon.Owner, bool) {
+// controllers are the references by one of which an object may be controlled: the one that says so.
+// Two kinds have none and are controlled by name: Endpoints by the Service of the same name, and a
+// claim by the StatefulSet whose claim template and name its own name is made of.
+func controllers(meta canon.Meta) []canon.Owner {
 	for _, o := range meta.Owners {
 		if o.Controller {
-			return o, true
+			return []canon.Owner{o}
 		}
 	}
-	if meta.Kind.Group != "" {
-		return canon.Owner{}, false
+	switch meta.Kind.Group + "/" + meta.Kind.Kind {
+	case "/Endpoints":
+		return []canon.Owner{{Kind: change.Kind{Version: "v1", Kind: "Service"}, Name: meta.Name}}
+	case "/PersistentVolumeClaim":
+		return claimants(meta.Name)
 	}
-	switch meta.Kind.Kind {
-	case "Endpoints":
-		return canon.Owner{Kind: change.Kind{Version: "v1", Kind: "Service"}, Name: meta.Name}, true
-	case "PersistentVolumeClaim":
-		// <template>-<set>-<ordinal>; the template's name holds no dash that could be told from the set's,
-		// so the label that the controller copies from the set's own selector cannot help either. The
-		// longest set that exists would be a guess: only the pod owner reference or this name counts.
-		if i := strings.LastIndexByte(meta.Name, '-'); i > 0 {
-			if j := strings.IndexByte(meta.Name[:i], '-'); j > 0 {
-				return canon.Owner{Kind: change.Kind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, Name: meta.Name[j+1 : i]}, true
-			}
+	return nil
+}
+
+// claimantLimit bounds how many StatefulSets are looked up for one claim.
+const claimantLimit = 8
+
+// claimants are the StatefulSets by whose template a claim may be called <template>-<set>-<ordinal>:
+// both names may hold dashes, so that only the templates of those that live can tell.
+func claimants(claim string) []canon.Owner {
+	end := strings.LastIndexByte(claim, '-')
+	var sets []canon.Owner
+	for i := 1; i < end-1 && len(sets) < claimantLimit; i++ {
+		if claim[i] == '-' {
+			sets = append(sets, canon.Owner{Kind: change.Kind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, Name: claim[i+1 : end]})
 		}
 	}
-	return canon.Owner{}, false
+	return sets
 }
 
 // live is the owner that a reference means: it must have the UID of the reference, unless that was
