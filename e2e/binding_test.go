@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -277,9 +278,12 @@ func lookup(v any, at string) any {
 			}
 			v, at = x[key], strings.TrimPrefix(at[len(key):], ".")
 		case []any:
-			var i int
-			fmt.Sscanf(at, "[%d]", &i)
-			v, at = x[i], strings.TrimPrefix(at[strings.IndexByte(at, ']')+1:], ".")
+			number, rest, _ := strings.Cut(at[1:], "]")
+			i, err := strconv.Atoi(number)
+			if err != nil {
+				panic(err) // variants made the path
+			}
+			v, at = x[i], strings.TrimPrefix(rest, ".")
 		default:
 			return nil
 		}

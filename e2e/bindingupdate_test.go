@@ -8,8 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/canon"
 )
 
 // foreign is a write by somebody else, as a merge patch on the main resource or a sub-resource.
@@ -217,7 +218,7 @@ func TestT01ManifestWithoutFields(t *testing.T) {
 		"claimed": func(u *unstructured.Unstructured) {
 			u.Object["data"] = map[string]any{"evil": "x"}
 			u.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: bindingManager, Operation: "Apply", APIVersion: "v1", FieldsType: "FieldsV1",
-				FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:data":{"f:evil":{}}}`)}}})
+				FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:evil":{}}}`)}})
 		},
 	} {
 		u := live.DeepCopy()

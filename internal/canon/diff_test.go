@@ -3,6 +3,7 @@ package canon
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -155,9 +156,8 @@ func libraryDiff(a, b map[string]any) (map[string]bool, bool) {
 
 // mutate changes one thing somewhere in a tree: a value, a member, an item, an order.
 func mutate(r *rand.Rand, v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		keys := slices.Sorted(mapKeys(v))
+	if v, ok := v.(map[string]any); ok {
+		keys := slices.Sorted(maps.Keys(v))
 		if len(keys) == 0 {
 			v["added"] = "x"
 			return
@@ -225,16 +225,6 @@ func other(r *rand.Rand, v any) any {
 		return !v
 	}
 	return v
-}
-
-func mapKeys(m map[string]any) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func TestDifferSeesOrderAndDuplicates(t *testing.T) {

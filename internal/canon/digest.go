@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // context begins every message that is digested, so that no other use of the key can be mistaken
@@ -73,7 +74,7 @@ func applied(manifest map[string]any, s Schema) (*Object, *Type, owned, error) {
 		return fail(err)
 	}
 	id, k := sent.ID(), sent.meta.Kind
-	manifest = sent.doc.value(0).(map[string]any) // numbers as the API server reads them; a copy
+	manifest = sent.plain() // a copy, with numbers as the API server reads them
 	t, ok := s.Type(k)
 	if !ok {
 		return fail(fmt.Errorf("manifest of %s: no schema for %s", id, k))

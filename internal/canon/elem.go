@@ -41,7 +41,7 @@ func appendScalar(dst []byte, d *doc, n ref) []byte {
 // written with a fraction or exponent that says nothing; any other number as the shortest decimal
 // of its double. Integers keep every digit.
 func appendNumber(dst, raw []byte) []byte {
-	if bytes.IndexAny(raw, ".eE") < 0 {
+	if !bytes.ContainsAny(raw, ".eE") {
 		if string(raw) == "-0" {
 			return append(dst, '0')
 		}

@@ -84,6 +84,12 @@ func (o *Object) ID() change.ObjectID {
 	return change.ObjectID{Group: o.meta.Kind.Group, Kind: o.meta.Kind.Kind, Namespace: o.meta.Namespace, Name: o.meta.Name}
 }
 
+// plain is the object as plain Go values.
+func (o *Object) plain() map[string]any {
+	m, _ := o.doc.value(0).(map[string]any) // Parse takes nothing else
+	return m
+}
+
 func (d *doc) stringMap(n ref) map[string]string {
 	if d.kind(n) != object || d.empty(n) {
 		return nil

@@ -4,8 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // nothing knows no kind.

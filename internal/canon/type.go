@@ -135,7 +135,8 @@ func (s *shape) sub(t schema.TypeRef) *shape {
 		key.override = *t.ElementRelationship
 	}
 	named, _ := s.memo.LoadOrStore(key, &shape{schema: s.schema, memo: s.memo, ref: t})
-	return named.(*shape)
+	out, _ := named.(*shape) // nothing else is stored
+	return out
 }
 
 // docOf is a default in a schema as JSON; nil: there is none.
@@ -217,6 +218,3 @@ func (s *shape) granular(d *doc, n ref) bool {
 	}
 	return false
 }
-
-// struct reports whether the shape is that of a map with named fields.
-func (s *shape) isStruct() bool { return s != nil && s.object() != nil && len(s.fields.named) > 0 }

@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"sync"
 
-	"github.com/fairway-dev/fairway/internal/canon"
-	"github.com/fairway-dev/fairway/internal/change"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensionsapply "k8s.io/apiextensions-apiserver/pkg/client/applyconfiguration"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,6 +17,9 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // BuiltIn is the snapshot of the kinds that client-go is compiled with, and of

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/fairway-dev/fairway/internal/canon"
-	"github.com/fairway-dev/fairway/internal/change"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +13,9 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // objectMeta is the name of metadata's type, in the built-in schema and in every cluster's.

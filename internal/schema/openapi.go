@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"k8s.io/client-go/openapi3"
 	"k8s.io/kube-openapi/pkg/schemaconv"
 	"k8s.io/kube-openapi/pkg/spec3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/fairway-dev/fairway/internal/change"
 
 	"github.com/fairway-dev/fairway/internal/canon"
 )

@@ -10,8 +10,6 @@ import (
 // rounded are the groups in whose kinds the API server rounds resource lists.
 var rounded = map[string]bool{"": true, "apps": true, "batch": true}
 
-var resourceList = reflect.TypeFor[corev1.ResourceList]()
-
 // roundResources rounds every resource list in an object up to thousandths, as the API server does.
 func roundResources(v reflect.Value) {
 	switch v.Kind() {
@@ -30,10 +28,10 @@ func roundResources(v reflect.Value) {
 			roundResources(v.Index(i))
 		}
 	case reflect.Map:
-		if v.Type() != resourceList {
+		list, ok := v.Interface().(corev1.ResourceList)
+		if !ok {
 			return
 		}
-		list := v.Interface().(corev1.ResourceList)
 		for name, quantity := range list {
 			quantity.RoundUp(resource.Milli)
 			list[name] = quantity

@@ -8,14 +8,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fairway-dev/fairway/internal/canon"
-	"github.com/fairway-dev/fairway/internal/change"
-	"github.com/fairway-dev/fairway/internal/schema"
 	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	gvs "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/spec3"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/schema"
 )
 
 var (
