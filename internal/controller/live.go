@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 
@@ -96,19 +97,23 @@ func (l *Live) Object(ctx context.Context, kind change.Kind, namespace, name str
 		segments = append(segments, "namespaces", namespace)
 	}
 	segments = append(segments, at.resource, name)
-	raw, err := l.client.Get().AbsPath(strings.Join(segments, "/")).SetHeader("Accept", "application/json").Do(ctx).Raw()
-	switch {
-	case err == nil:
-		return raw, change.Present
-	case isGone(err, name):
-		return nil, change.Absent
+	result := l.client.Get().AbsPath(strings.Join(segments, "/")).SetHeader("Accept", "application/json").Do(ctx)
+	if err := result.Error(); err != nil { // unlike Raw, it reads what the API server says of the error
+		if isGone(err, name) {
+			return nil, change.Absent
+		}
+		return nil, change.CouldNotTell
 	}
-	return nil, change.CouldNotTell
+	raw, err := result.Raw()
+	if err != nil {
+		return nil, change.CouldNotTell
+	}
+	return raw, change.Present
 }
 
 // isGone reports whether the API server says that the object is not there, and not that it does not
 // know the path.
 func isGone(err error, name string) bool {
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns it as it is
-	return ok && apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Name == name
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Name == name
 }

@@ -1,0 +1,127 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/fairway-dev/fairway/api/v1alpha1"
+	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// lives is a cluster of ConfigMaps, by kind.
+type lives map[string][]string
+
+func (l lives) List(_ context.Context, kind change.Kind, _ string, each func([]byte) error) error {
+	objects, ok := l[kind.Kind]
+	if !ok {
+		return errors.New("forbidden")
+	}
+	for _, o := range objects {
+		if err := each([]byte(o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noTypes knows no kind, so that nothing of what lives binds.
+type noTypes struct{}
+
+func (noTypes) Type(change.Kind) (*canon.Type, bool) { return nil, false }
+
+func configMap(name, more string) string {
+	return `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"` + name + `","namespace":"shop"` + more + `}}`
+}
+
+func id(kind, name string) change.ObjectID {
+	return change.ObjectID{Kind: kind, Namespace: "shop", Name: name}
+}
+
+func TestSweepSortsWhatLives(t *testing.T) {
+	binding := tier.Binding{Namespace: "shop", Name: "tier", Sources: []tier.Source{{Name: "shop", Repository: "apps", Branch: "main", Path: "p"}}}
+	proof := &change.Proof{Commit: "a", Objects: []change.ProvenObject{
+		{ID: id("ConfigMap", "there"), Version: "v1"}, {ID: id("ConfigMap", "gone"), Version: "v1"}, {ID: id("Secret", "unread"), Version: "v1"},
+	}}
+	newer := &change.Proof{Commit: "b", Height: 9, Judgements: []change.Judgement{{Admissible: change.Present}}}
+	now := time.Unix(1e9, 0)
+	found := change.Present
+	a := &Auditor{
+		Lister: lives{"ConfigMap": {
+			configMap("there", ""), configMap("old", ""), configMap("kube-root-ca.crt", ""),
+			configMap("child", `,"ownerReferences":[{"apiVersion":"v1","kind":"X","name":"x","uid":"1","controller":true}]`),
+			configMap("going", `,"deletionTimestamp":"2026-01-01T00:00:00Z"`),
+		}},
+		Types:  func() canon.Types { return noTypes{} },
+		Proofs: func(change.SourceKey) []*change.Proof { return []*change.Proof{newer, proof} },
+		Delivered: func(change.SourceKey) ([]change.Delivered, change.Found) {
+			return []change.Delivered{{Commit: "a"}}, found
+		},
+		Now: func() time.Time { return now },
+	}
+	got, err := a.Sweep(t.Context(), binding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Sweep{
+		At: now, Drifted: []change.ObjectID{id("ConfigMap", "there")}, Missing: []change.ObjectID{id("ConfigMap", "gone")},
+		Inherited: []change.ObjectID{id("ConfigMap", "old")}, Unread: []string{"v1 Secret: forbidden"},
+	}
+	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Sweep{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for object, want := range map[change.ObjectID]bool{
+		id("ConfigMap", "there"): true, id("ConfigMap", "gone"): true, id("ConfigMap", "old"): true,
+		id("ConfigMap", "never"): false, id("Secret", "unread"): true, id("Service", "unread"): true,
+	} {
+		if got.Differs(object) != want {
+			t.Errorf("%s differs: %v, want %v", object, !want, want)
+		}
+	}
+	found = change.CouldNotTell
+	if _, err := a.Sweep(t.Context(), binding); err == nil {
+		t.Error("a sweep although nobody can tell what was delivered")
+	}
+}
+
+// TestRuling10Enforcing: True only when every live object is accounted for.
+func TestRuling10Enforcing(t *testing.T) {
+	one := []change.ObjectID{id("ConfigMap", "a")}
+	for name, test := range map[string]struct {
+		sweep   *Sweep
+		is      bool
+		reason  string
+		message string
+	}{
+		"never":     {nil, false, v1alpha1.ReasonSweeping, "not finished"},
+		"clean":     {&Sweep{Bound: one}, true, v1alpha1.ReasonSwept, "1 objects"},
+		"inherited": {&Sweep{Inherited: one}, true, v1alpha1.ReasonSwept, "1 inherited"},
+		"missing":   {&Sweep{Missing: one}, true, v1alpha1.ReasonSwept, "ConfigMap shop/a"},
+		"behind":    {&Sweep{Behind: one}, true, v1alpha1.ReasonSwept, "older commit"},
+		"drifted":   {&Sweep{Drifted: one}, false, v1alpha1.ReasonUnproven, "ConfigMap shop/a"},
+		"unread":    {&Sweep{Drifted: one, Unread: []string{"v1 Secret: no"}}, false, v1alpha1.ReasonSweeping, "v1 Secret"},
+	} {
+		got := enforcing(test.sweep)
+		if got.is != test.is || got.reason != test.reason || !strings.Contains(got.message, test.message) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if test.sweep != nil && test.sweep.Clean() != test.is {
+			t.Errorf("%s: clean %v", name, !test.is)
+		}
+	}
+}
+
+// TestSweepIsEncodable: it is what a command prints.
+func TestSweepIsEncodable(t *testing.T) {
+	if _, err := json.Marshal(Sweep{Bound: []change.ObjectID{id("ConfigMap", "a")}}); err != nil {
+		t.Error(err)
+	}
+}
