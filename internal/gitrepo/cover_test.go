@@ -498,6 +498,28 @@ func TestUndoneRunsDoNotOverlap(t *testing.T) {
 	s.says(ids[0], ids[3], "p touches undone\nq touches undone\nr touches")
 }
 
+// What Cover returns is the caller's to fill in; the next answer does not show it.
+func TestCoverAnswersAreTheCallers(t *testing.T) {
+	s := newStory(t)
+	c0 := s.is("c0", s.commit("root", ground))
+	u1 := s.commit("u1", ground.with("apps/web.yaml", "1\n"), c0)
+	s.states("U", c0, u1)
+	c1 := s.is("c1", s.merge(c0, u1))
+	m := s.mirrorOf(c1, s.keep...)
+	for range 3 {
+		steps, err := m.Cover(ctx(t), CoverRequest{Base: c0, Head: c1, Closure: change.Closure{Prefix: "apps"}, Units: s.units})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, commits := range [][]change.Commit{steps[0].Commits, steps[0].Landing.Commits} {
+			if len(commits) != 1 || commits[0].Signature.State != change.Unchecked {
+				t.Fatalf("commits %+v", commits)
+			}
+			commits[0].Signature.State = change.Good
+		}
+	}
+}
+
 func TestCoverIsEmptyForTheBaseItself(t *testing.T) {
 	s := newStory(t)
 	c0 := s.is("c0", s.commit("root", ground))

@@ -106,9 +106,6 @@ func (g *git) environ(c command) []string {
 	if g.dir != "" { // empty while git itself is asked where the repository is
 		env = append(env, "GIT_DIR="+g.dir)
 	}
-	if g.dir != "" { // else it is still being looked for
-		env = append(env, "GIT_DIR="+g.dir)
-	}
 	settings := append(hardened(), c.settings...)
 	for i, s := range settings {
 		n := strconv.Itoa(i)
@@ -183,7 +180,7 @@ func (g *git) explain(ctx context.Context, c command, err error, said string) er
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case strings.Contains(said, "Out of memory"):
+	case strings.Contains(strings.ToLower(said), "out of memory"):
 		return &LimitError{What: "bytes of memory for one git process", Limit: g.limits.Memory, Where: c.args[0]}
 	}
 	return &gitError{command: c.args[0], err: err, said: g.redact(said)}

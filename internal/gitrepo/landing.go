@@ -89,17 +89,20 @@ func hint(w window) int {
 // as the unit has, or from its merge base where this one is its head.
 func (c *coverage) starts(ctx context.Context, u *unit, open, to int) ([]int, error) {
 	starts := []int{to - 1}
-	if own := slices.Index(c.ids[open:to], u.MergeBase); c.ids[to] == u.Head && own >= 0 {
-		starts = append(starts, open+own)
+	if to-open == 1 {
+		return starts, nil // there is room for one commit only
 	}
-	if to-open > 1 { // else there is room for one commit only
-		f, err := c.repo.facts(ctx, u)
-		if err != nil && !passable(err) {
-			return nil, err
+	if c.ids[to] == u.Head {
+		if own := slices.Index(c.ids[open:to], u.MergeBase); own >= 0 {
+			starts = append(starts, open+own)
 		}
-		if from := to - f.plain; err == nil && f.plain > 1 && from >= open {
-			starts = append(starts, from)
-		}
+	}
+	n, err := c.repo.plain(ctx, u)
+	if err != nil && !passable(err) {
+		return nil, err
+	}
+	if from := to - n; err == nil && n > 1 && from >= open {
+		starts = append(starts, from)
 	}
 	slices.Sort(starts)
 	return slices.Compact(starts), nil
@@ -134,8 +137,9 @@ func (c *coverage) settle(ctx context.Context, to int, windows []window) (piece,
 	return alone, nil
 }
 
-// prove says whether a window is the landing of its unit, which is stated rightly. lines are what windows of this end add
-// and take away, by where they begin.
+// prove says whether a window is the landing of its unit, which is stated rightly. lines are what
+// windows of this end add and take away, by where they begin. What is too large to merge could not
+// be told.
 func (c *coverage) prove(ctx context.Context, w window, lines map[int][2]content) (change.Found, []change.Commit, error) {
 	if !w.hinted {
 		possible, err := c.possible(ctx, w, lines)
@@ -151,14 +155,14 @@ func (c *coverage) prove(ctx context.Context, w window, lines map[int][2]content
 	if passable(err) {
 		return change.Absent, nil, nil // whoever wrote a commit that cannot be read is not known
 	}
-	if err != nil {
-		return change.Absent, nil, err
-	}
 	proven := w.own
-	if !proven {
+	if err == nil && !proven {
 		proven, err = c.merges(ctx, w, f.inARow)
 	}
-	return change.FoundIf(proven), f.commits, err
+	if passable(err) {
+		return change.CouldNotTell, f.commits, nil
+	}
+	return change.FoundIf(proven && err == nil), f.commits, err
 }
 
 // merges reports whether merging the unit's head into where the window begins, from the merge base

@@ -2,11 +2,13 @@ package gitrepo
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -287,5 +289,61 @@ func TestBrokenCommitGraphIsMadeAnew(t *testing.T) {
 	}
 	if h, err := m.Height(ctx(t), f.git("rev-parse", "main")); err != nil || h != 2 {
 		t.Errorf("Height = %d, %v", h, err)
+	}
+}
+
+// Questions go on while a fetch moves refs and packs are made fewer.
+func TestQuestionsDuringAFetch(t *testing.T) {
+	s := newStory(t)
+	c0 := s.is("c0", s.commit("0", ground))
+	u1 := s.commit("u", ground.with("apps/db.yaml", "2\n"), c0)
+	s.states("U", c0, u1)
+	c1 := s.is("c1", s.commit("1", ground.with("docs/readme", "1\n"), c0))
+	c2 := s.is("c2", s.merge(c1, u1))
+	m := s.mirrorOf(c2, s.keep...)
+	stop := make(chan struct{})
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		go func() {
+			for {
+				select {
+				case <-stop:
+					errs <- nil
+					return
+				default:
+				}
+				steps, err := m.Cover(ctx(t), CoverRequest{Base: c0, Head: c2, Closure: change.Closure{Prefix: "apps"}, Units: s.units})
+				if err == nil && (len(steps) != 2 || steps[1].Landing == nil) {
+					err = fmt.Errorf("steps %+v", steps)
+				}
+				if err == nil { // what is never remembered
+					_, _, err = m.MergeTree(ctx(t), c1, u1)
+				}
+				if err == nil {
+					_, err = m.RawDiffID(ctx(t), c0, c2)
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+		}()
+	}
+	tip := c2
+	for i := range 6 {
+		tip = s.commit("n", ground.with("docs/readme", strings.Repeat("x", i)), tip)
+		s.set("refs/heads/main", tip)
+		if _, err := m.Fetch(ctx(t)); err != nil {
+			t.Error(err)
+		}
+		if err := m.repack(ctx(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -8,11 +8,11 @@ import "golang.org/x/sys/unix"
 // pack folder hold without it.
 func confine(pid int, memory, fileBytes int64) {
 	set := func(resource int, n int64) {
-		if n > 0 {
-			_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: uint64(n), Max: uint64(n)}, nil)
-		}
+		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: uint64(n), Max: uint64(n)}, nil)
 	}
+	set(unix.RLIMIT_CORE, 0)
 	set(unix.RLIMIT_DATA, memory)
-	set(unix.RLIMIT_FSIZE, fileBytes)
-	set(unix.RLIMIT_CORE, 1)
+	if fileBytes > 0 {
+		set(unix.RLIMIT_FSIZE, fileBytes)
+	}
 }

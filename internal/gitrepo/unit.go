@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -25,8 +28,9 @@ type unit struct {
 	looked        bool
 	before, after content // the lines of the files that it alters
 
-	read  bool
-	facts facts
+	length int // commits that are not merges; 0: not counted yet
+	facts  facts
+	read   bool
 }
 
 // content is the set of lines of some files, by hash; nil where it was not worth reading. It only
@@ -148,23 +152,51 @@ func (r *Repo) lines(ctx context.Context, u *unit) (before, after content, err e
 // facts are what the commits of a unit say.
 type facts struct {
 	commits []change.Commit // all, oldest first
-	plain   int             // those that are not merges
 	inARow  bool            // each is the only parent of the next, the merge base of the first
 }
 
-// facts reads the commits of a unit, once.
+// plain is the number of a unit's commits that are not merges.
+func (r *Repo) plain(ctx context.Context, u *unit) (int, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.length > 0 {
+		return u.length, nil
+	}
+	f, err := r.factsInARow(ctx, u.Unit)
+	if err != nil {
+		return 0, err
+	}
+	u.length = len(f.commits)
+	if !f.inARow {
+		u.length, err = r.countPlain(ctx, u.Unit)
+	}
+	return u.length, err
+}
+
+func (r *Repo) countPlain(ctx context.Context, u change.Unit) (int, error) {
+	if err := r.holds(ctx, u.MergeBase); err != nil {
+		return 0, err
+	}
+	out, err := r.run(ctx, "rev-list", "--count", "--no-merges", u.Head, "^"+u.MergeBase)
+	if err != nil {
+		return 0, fmt.Errorf("counting %s..%s: %w", u.MergeBase, u.Head, err)
+	}
+	return strconv.Atoi(strings.TrimSpace(string(out)))
+}
+
+// facts reads the commits of a unit. The commits are the caller's.
 func (r *Repo) facts(ctx context.Context, u *unit) (facts, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.read {
-		return u.facts, nil
+		return facts{slices.Clone(u.facts.commits), u.facts.inARow}, nil
 	}
 	f, err := r.factsInARow(ctx, u.Unit)
 	if err == nil && !f.inARow {
 		f, err = r.factsByGit(ctx, u.Unit)
 	}
 	if err == nil && len(f.commits) <= mostOfUnit {
-		u.facts, u.read = f, true
+		u.facts, u.read = facts{slices.Clone(f.commits), f.inARow}, true
 	}
 	return f, err
 }
@@ -179,10 +211,10 @@ func (r *Repo) factsInARow(ctx context.Context, u change.Unit) (facts, error) {
 		if err != nil {
 			return f, err
 		}
-		if len(o.Parents) != 1 || f.plain == min(few, r.limits.Commits) {
+		if len(o.Parents) != 1 || len(f.commits) == min(few, r.limits.Commits) {
 			return f, nil
 		}
-		f.commits, f.plain, id = append(f.commits, o.Commit), f.plain+1, o.Parents[0]
+		f.commits, id = append(f.commits, o.Commit), o.Parents[0]
 	}
 	slices.Reverse(f.commits)
 	f.inARow = true
@@ -190,20 +222,17 @@ func (r *Repo) factsInARow(ctx context.Context, u change.Unit) (facts, error) {
 }
 
 func (r *Repo) factsByGit(ctx context.Context, u change.Unit) (facts, error) {
-	var f facts
 	ids, err := r.Unit(ctx, u.MergeBase, u.Head)
 	if err != nil {
-		return f, err
+		return facts{}, err
 	}
-	for _, id := range ids {
+	f := facts{commits: make([]change.Commit, len(ids))}
+	for i, id := range ids {
 		o, err := r.Object(ctx, id)
 		if err != nil {
-			return f, err
+			return facts{}, err
 		}
-		f.commits = append(f.commits, o.Commit)
-		if len(o.Parents) < 2 {
-			f.plain++
-		}
+		f.commits[i] = o.Commit
 	}
 	return f, nil
 }
