@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -33,8 +34,12 @@ type usage struct {
 }
 
 // serveAsChild serves until its input ends, and answers each line of input with its usage.
-func serveAsChild(name string, in io.Reader, out io.Writer) error {
-	for _, s := range servers() {
+func serveAsChild(name string, sizes []int, in io.Reader, out io.Writer) error {
+	all, err := servers(sizes)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
 		if s.name != name {
 			continue
 		}
@@ -55,7 +60,7 @@ func serveAsChild(name string, in io.Reader, out io.Writer) error {
 		}
 		return report(json.NewEncoder(out), hello{Address: address, Cert: cert.Certificate[0]}, in)
 	}
-	return fmt.Errorf("no server %q; there are %v", name, names())
+	return fmt.Errorf("no server %q; there are %s", name, everyServer)
 }
 
 // report says where the server is, and then what it has used, once for each line.
@@ -143,12 +148,12 @@ type process struct {
 }
 
 // start runs this program again as a server.
-func start(name string) (*process, error) {
+func start(name string, sizes []int) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-serve", name)
+	cmd := exec.Command(self, "-serve", name, "-sizes", strings.Trim(strings.ReplaceAll(fmt.Sprint(sizes), " ", ","), "[]"))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

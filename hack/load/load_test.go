@@ -1,22 +1,36 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/tier"
+	"github.com/fairway-dev/fairway/internal/webhook"
 )
 
 // TestServers: each server answers the payloads as a closed loop wants them, so that figures compare
 // work that was really done.
 func TestServers(t *testing.T) {
-	for _, s := range servers() {
+	const size = 6 << 10
+	all, err := servers([]int{size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var every []string
+	for _, s := range all {
+		every = append(every, s.name)
 		t.Run(s.name, func(t *testing.T) {
 			cert, err := certificate()
 			if err != nil {
@@ -38,7 +52,7 @@ func TestServers(t *testing.T) {
 			}
 			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}}}
 			for _, operation := range []string{"CREATE", "UPDATE"} {
-				body, err := payload(6<<10, operation)
+				body, err := payload(size, operation)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -52,6 +66,53 @@ func TestServers(t *testing.T) {
 			<-ended
 		})
 	}
+	if diff := cmp.Diff(everyServer, strings.Join(every, ",")); diff != "" {
+		t.Errorf("servers (-named +there):\n%s", diff)
+	}
+}
+
+// TestLanes: what the gate is measured at are the lanes that the servers are named after.
+func TestLanes(t *testing.T) {
+	const size = 6 << 10
+	for _, tt := range []struct {
+		lane      tier.Lane
+		operation string
+		want      policy.Lane
+	}{
+		{tier.Open, "CREATE", policy.LaneOpen},
+		{tier.Gated, "CREATE", policy.LaneProven},
+		{tier.Gated, "UPDATE", policy.LaneNoOp},
+	} {
+		g, err := judge(tt.lane, []int{1 << 10, size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := payload(size, tt.operation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(chan policy.Verdict, 1)
+		front := webhook.New(watched{g, seen}, webhook.Options{})
+		r := httptest.NewRequest(http.MethodPost, "/validate", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		front.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		if v := <-seen; v.Lane != tt.want || v.Outcome != policy.Allow {
+			t.Errorf("%s in a tier that is %s: %s by %q: %s", tt.operation, tt.lane, v.Outcome, v.Lane, v.Message())
+		}
+	}
+}
+
+// watched shows the verdicts of a judge.
+type watched struct {
+	inner webhook.Judge
+	seen  chan<- policy.Verdict
+}
+
+// Judge judges, and shows.
+func (w watched) Judge(ctx context.Context, req *change.Request) policy.Verdict {
+	v := w.inner.Judge(ctx, req)
+	w.seen <- v
+	return v
 }
 
 // TestPayload: the object has about the size that was asked for, and is one that decodes.
@@ -65,8 +126,7 @@ func TestPayload(t *testing.T) {
 		if err := json.Unmarshal(body, &review); err != nil {
 			t.Fatal(err)
 		}
-		n := len(deployment(size))
-		if n < size*9/10 || n > size*3/2 {
+		if n := len(review.Request.Object.Raw); n < size*9/10 || n > size*11/10+700 {
 			t.Errorf("object of %d bytes for %d", n, size)
 		}
 		if !json.Valid(review.Request.Object.Raw) || string(review.Request.Object.Raw) != string(review.Request.OldObject.Raw) {
@@ -83,7 +143,7 @@ func TestMissedBars(t *testing.T) {
 	cell := func(size int, ratio float64, p99 time.Duration) []result {
 		return []result{
 			{Server: floor, Size: size, Clients: 8, ToFloor: 1, P99: time.Millisecond},
-			{Server: "fairway", Size: size, Clients: 8, ToFloor: ratio, P99: p99},
+			{Server: "front", Size: size, Clients: 8, ToFloor: ratio, P99: p99},
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -91,9 +151,9 @@ func TestMissedBars(t *testing.T) {
 		want    []string
 	}{
 		"within":        {append(cell(6<<10, .45, time.Millisecond), cell(200<<10, .25, time.Microsecond)...), nil},
-		"6 KiB":         {cell(6<<10, .46, 0), []string{"6144 bytes, 8 clients: CPU 0.46 of the floor's, bar 0.45"}},
-		"200 KiB":       {cell(200<<10, .26, 0), []string{"204800 bytes, 8 clients: CPU 0.26 of the floor's, bar 0.25"}},
-		"late":          {cell(1<<10, .9, time.Second), []string{"1024 bytes, 8 clients: p99 1s above the floor's 1ms"}},
+		"6 KiB":         {cell(6<<10, .46, 0), []string{"front, 6144 bytes, 8 clients: CPU 0.46 of the floor's, bar 0.45"}},
+		"200 KiB":       {cell(200<<10, .26, 0), []string{"front, 204800 bytes, 8 clients: CPU 0.26 of the floor's, bar 0.25"}},
+		"late":          {cell(1<<10, .9, time.Second), []string{"front, 1024 bytes, 8 clients: p99 1s above the floor's 1ms"}},
 		"nothing asked": {cell(1<<10, .9, 0), nil},
 	} {
 		if diff := cmp.Diff(tt.want, missedBars(tt.results)); diff != "" {

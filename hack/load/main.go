@@ -1,6 +1,7 @@
 // Load measures what an admission front costs, and compares fronts in one run on one machine: a
 // handler that drains the body and answers, a no-op handler on controller-runtime's webhook server,
-// and Fairway's own front.
+// and Fairway's own front: with a judge that costs nothing, and with the gate in an open and in a gated
+// tier.
 //
 // It is a closed loop: each client sends its next review when the last one is answered, over
 // HTTP/1.1 with TLS on kept connections, as API servers do. Each server is a process of its own
@@ -37,7 +38,7 @@ func main() {
 	p := plan{}
 	clients := flag.String("clients", "1,8,32", "numbers of clients")
 	sizes := flag.String("sizes", "1024,6144,204800", "sizes of the object, bytes")
-	servers := flag.String("servers", strings.Join(names(), ","), "servers to compare")
+	servers := flag.String("servers", everyServer, "servers to compare")
 	flag.StringVar(&p.operation, "operation", "CREATE", "CREATE (open lane) or UPDATE with two equal objects (no-op lane)")
 	flag.DurationVar(&p.duration, "duration", 2*time.Second, "of each measurement")
 	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "before each measurement")
@@ -54,15 +55,15 @@ func main() {
 
 // run does what the flags say.
 func run(p plan, clients, sizes, servers, child string, asJSON, check bool) error {
-	if child != "" {
-		return serveAsChild(child, os.Stdin, os.Stdout)
-	}
 	var err error
 	if p.clients, err = numbers(clients); err != nil {
 		return err
 	}
 	if p.sizes, err = numbers(sizes); err != nil {
 		return err
+	}
+	if child != "" {
+		return serveAsChild(child, p.sizes, os.Stdin, os.Stdout)
 	}
 	p.servers = strings.Split(servers, ",")
 	results, err := p.measure(os.Stderr)

@@ -33,7 +33,7 @@ type result struct {
 func (p plan) measure(progress io.Writer) ([]result, error) {
 	children := map[string]*process{}
 	for _, name := range p.servers {
-		child, err := start(name)
+		child, err := start(name, p.sizes)
 		if err != nil {
 			return nil, err
 		}

@@ -32,25 +32,30 @@ type server struct {
 	serve func(ctx context.Context, address string, cert *tls.Certificate) error
 }
 
-// servers are the fronts that can be compared. A lane that needs more than the request (a proof, a
-// tier) is one more fairway with its own judge.
-func servers() []server {
+// servers are the fronts that can be compared, for objects of these sizes: the two floors; ours with
+// a judge that costs nothing; ours with the gate in an open tier, without and with its log line; ours
+// with the gate in a gated tier, where a CREATE is proven.
+func servers(sizes []int) ([]server, error) {
+	open, err := judge(tier.Open, sizes)
+	if err != nil {
+		return nil, err
+	}
+	gated, err := judge(tier.Gated, sizes)
+	if err != nil {
+		return nil, err
+	}
 	return []server{
 		{"drain", drain},
 		{floor, controllerRuntime},
-		{"fairway", fairway(fastLanes{}, logr.Discard())},
-		{"fairway-logging", fairway(fastLanes{}, logr.FromSlogHandler(slog.NewJSONHandler(io.Discard, nil)))},
-	}
+		{"front", fairway(fastLanes{}, logr.Discard())},
+		{"open", fairway(open, logr.Discard())},
+		{"open-logging", fairway(open, logr.FromSlogHandler(slog.NewJSONHandler(io.Discard, nil)))},
+		{"proven", fairway(gated, logr.Discard())},
+	}, nil
 }
 
-// names are those of all servers.
-func names() []string {
-	var out []string
-	for _, s := range servers() {
-		out = append(out, s.name)
-	}
-	return out
-}
+// everyServer names those that are compared where none is named.
+const everyServer = "drain," + floor + ",front,open,open-logging,proven"
 
 // drain reads the body, looks for nothing but the uid near its beginning, and allows. Nothing that
 // answers over HTTP is cheaper.
