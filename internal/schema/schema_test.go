@@ -3,6 +3,7 @@ package schema_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	gvs "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/openapi3"
 	"k8s.io/kube-openapi/pkg/spec3"
 	"sigs.k8s.io/yaml"
 
@@ -262,6 +264,41 @@ func TestFromOpenAPI(t *testing.T) {
 	}
 	if _, err := schema.FromOpenAPI(&spec3.OpenAPI{}); err != nil {
 		t.Errorf("an empty document: %v", err)
+	}
+}
+
+// halfDown is a cluster one of whose aggregated API servers does not answer.
+type halfDown struct {
+	openapi3.Root
+	doc *spec3.OpenAPI
+}
+
+func (halfDown) GroupVersions() ([]gvs.GroupVersion, error) {
+	return []gvs.GroupVersion{{Group: "metrics.example", Version: "v1"}, {Group: "binding.example", Version: "v1"}}, nil
+}
+
+func (r halfDown) GVSpec(gv gvs.GroupVersion) (*spec3.OpenAPI, error) {
+	if gv.Group == "metrics.example" {
+		return nil, errors.New("no endpoints")
+	}
+	return r.doc, nil
+}
+
+func TestFromClusterWithoutOneGroup(t *testing.T) {
+	doc := &spec3.OpenAPI{}
+	raw, err := os.ReadFile("testdata/widgets-openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.FromCluster(halfDown{doc: doc})
+	if err == nil || !strings.Contains(err.Error(), "metrics.example/v1") {
+		t.Errorf("error %v, want one that names the group", err)
+	}
+	if _, ok := s.Type(widget); !ok {
+		t.Error("the group that answers is left out")
 	}
 }
 
