@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (m *Mirror) Fetch(ctx context.Context) ([]Moved, error) {
 }
 
 func (m *Mirror) fetch(ctx context.Context) ([]Moved, error) {
-	before, err := m.Refs(ctx, "refs/")
+	before, err := m.listRefs(ctx, "refs/")
 	if err != nil {
 		return nil, err
 	}
@@ -50,18 +51,21 @@ func (m *Mirror) fetch(ctx context.Context) ([]Moved, error) {
 	if err := m.pull(ctx, t, len(before) == 0); err != nil {
 		return nil, errors.Join(err, m.sweep())
 	}
-	if _, err := os.Stat(filepath.Join(m.git.dir, "shallow")); !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("remote has only a part of its history")
-	}
-	after, err := m.Refs(ctx, "refs/")
+	// From here on refs have moved, and a caller who gives up must not be the reason that nobody is
+	// told.
+	told := context.WithoutCancel(ctx)
+	after, err := m.listRefs(told, "refs/")
 	if err != nil {
 		return nil, err
 	}
-	moved, err := m.compare(ctx, before, after)
+	moved, err := m.compare(told, before, after)
 	if err != nil || len(moved) == 0 {
-		return moved, err
+		return moved, cmp.Or(err, m.tooManyRefs(after, "refs/"))
 	}
-	return moved, m.tidy(ctx)
+	if _, err := os.Stat(filepath.Join(m.git.dir, "shallow")); !errors.Is(err, fs.ErrNotExist) {
+		return moved, errors.New("remote has only a part of its history")
+	}
+	return moved, cmp.Or(m.tooManyRefs(after, "refs/"), m.tidy(ctx))
 }
 
 // pull runs git fetch until it has everything that the remote does have.
@@ -186,8 +190,8 @@ func (m *Mirror) compare(ctx context.Context, before, after []Ref) ([]Moved, err
 			on := false
 			if move.After != "" {
 				var err error
-				if on, err = m.continues(ctx, move.Before, move.After); err != nil {
-					return nil, err
+				if on, err = m.continues(ctx, move.Before, move.After); err != nil && !passable(err) {
+					return nil, err // else it is too far to tell, which is told as rewound
 				}
 			}
 			move.Rewound = !on

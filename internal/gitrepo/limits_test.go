@@ -198,8 +198,16 @@ func TestT33HistoryAndRefs(t *testing.T) {
 		t.Errorf("Height = %d, %v: counting needs no list", h, err)
 	}
 	few := f.open(Options{Limits: Limits{Refs: 5}})
-	_, err = few.Fetch(ctx(t))
-	isLimit(t, err, "refs")
+	for range 2 {
+		_, err = few.Fetch(ctx(t))
+		isLimit(t, err, "refs")
+	}
+	for i := range 10 {
+		f.git("update-ref", "-d", fmt.Sprintf("%sp%d", ApprovalRefs, i))
+	}
+	if moved, err := few.Fetch(ctx(t)); err != nil || len(moved) != 10 {
+		t.Errorf("after the remote was tidied: Fetch = %v, %v", moved, err)
+	}
 }
 
 // slow is a server that answers with what a handler does.

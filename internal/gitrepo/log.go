@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -139,7 +140,8 @@ func entryFile(s string) bool {
 // before, or empty: only what came later is returned, and ErrRewound where the ref no longer holds
 // it. ref may also be a full commit id, to read on from a tip that was rewound.
 //
-// At most 1000 entries come at once: the reader asks again, after the last of them, until none come.
+// A thousand entries come at once, or fewer of much content: the reader asks again, after the last of
+// them, until none come.
 // ErrNotFound; ErrMalformed where the ref holds a history that is no log.
 func (r *Repo) ReadRefLog(ctx context.Context, ref, after string) ([]LogEntry, error) {
 	entries, err := r.readLog(ctx, ref, after)
@@ -166,7 +168,7 @@ func (r *Repo) readLog(ctx context.Context, ref, after string) ([]LogEntry, erro
 	}
 	var entries []LogEntry
 	bytes := 0
-	for _, id := range ids[:min(len(ids), mostPage)] {
+	for _, id := range ids {
 		e, err := r.readEntry(ctx, id)
 		if err != nil {
 			return nil, err
@@ -181,26 +183,60 @@ func (r *Repo) readLog(ctx context.Context, ref, after string) ([]LogEntry, erro
 	return entries, nil
 }
 
-// logChain is the ids of the entries after one of them, oldest first.
+// logChain is the ids of the first entries after one of them, oldest first, however many there are.
 func (r *Repo) logChain(ctx context.Context, tip, after string) ([]string, error) {
-	if after != "" {
-		ids, err := r.Chain(ctx, after, tip)
-		if errors.Is(err, ErrNotOnChain) || errors.Is(err, ErrNotFound) {
-			return nil, fmt.Errorf("%w: entry %s is gone", ErrRewound, after)
-		}
-		return ids, err
+	if after == tip {
+		return nil, nil
 	}
-	ids, err := r.revList(ctx, "--first-parent", tip)
+	chain := []string{"--first-parent", tip}
+	if after != "" {
+		if err := r.holds(ctx, after); errors.Is(err, ErrNotFound) || errors.Is(err, ErrMalformed) {
+			return nil, fmt.Errorf("%w: entry %s is gone", ErrRewound, after)
+		} else if err != nil {
+			return nil, err
+		}
+		chain = append(chain, "^"+after)
+	}
+	out, err := r.run(ctx, append([]string{"rev-list", "--count"}, chain...)...)
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(ids)
+	n, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		return nil, fmt.Errorf("counting entries: %w", err)
+	}
+	page := min(n, mostPage+1, r.limits.Commits)
+	lines, err := r.revList(ctx, append([]string{"--parents", "--skip=" + strconv.Itoa(n-page)}, chain...)...)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(lines)
+	return r.logPage(ctx, lines, after)
+}
+
+// logPage checks that a page begins where it must: with the root of all logs, or after the entry that
+// was seen before.
+func (r *Repo) logPage(ctx context.Context, lines []string, after string) ([]string, error) {
+	var ids []string
+	for i, line := range lines {
+		f := strings.Fields(line)
+		if i == 0 && after != "" && (len(f) < 2 || f[1] != after) {
+			return nil, fmt.Errorf("%w: entry %s is gone", ErrRewound, after)
+		}
+		ids = append(ids, f[0])
+	}
+	if after != "" {
+		if len(ids) == 0 {
+			return nil, fmt.Errorf("%w: entry %s is gone", ErrRewound, after)
+		}
+		return ids, nil
+	}
 	root, err := r.Object(ctx, ids[0])
 	if err != nil {
 		return nil, err
 	}
 	if len(root.Parents) > 0 || root.Tree != emptyTree(root.ID) || root.Committer.When.Unix() != 0 {
-		return nil, &MalformedError{ID: tip, Reason: "its history does not begin as a log does"}
+		return nil, &MalformedError{ID: root.ID, Reason: "a history that begins with it is no log"}
 	}
 	return ids[1:], nil
 }

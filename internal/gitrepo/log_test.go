@@ -274,7 +274,24 @@ func TestLongLogComesInPages(t *testing.T) {
 		after = log[len(log)-1].Commit
 		pages++
 	}
+	m := f.open(Options{Limits: Limits{Commits: 100}}) // which bounds answers, not logs
+	if _, err := m.Fetch(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := m.ReadRefLog(ctx(t), ref, firstEntry(t, r, ref)); err != nil || said(log)[0] != "1" {
+		t.Errorf("with small answers: %v, %v", said(log), err)
+	}
 	if len(all) != n || all[0] != "0" || all[n-1] != fmt.Sprint(n-1) || pages != 2 {
 		t.Errorf("%d entries in %d pages, want %d in 2", len(all), pages, n)
 	}
+}
+
+// firstEntry is the commit of the first entry.
+func firstEntry(t *testing.T, r *Repo, ref string) string {
+	t.Helper()
+	log, err := r.ReadRefLog(ctx(t), ref, "")
+	if err != nil || len(log) == 0 {
+		t.Fatal(log, err)
+	}
+	return log[0].Commit
 }

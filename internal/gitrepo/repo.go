@@ -133,8 +133,23 @@ type Ref struct{ Name, ID string }
 
 // Refs are the refs whose full name begins with prefix, sorted by name. LimitError.
 func (r *Repo) Refs(ctx context.Context, prefix string) ([]Ref, error) {
-	const perRef = 512
-	c := command{args: []string{"for-each-ref", "--format=%(objectname) %(refname)"}, maxOut: int64(r.limits.Refs) * perRef}
+	refs, err := r.listRefs(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	return refs, r.tooManyRefs(refs, prefix)
+}
+
+func (r *Repo) tooManyRefs(refs []Ref, prefix string) error {
+	if len(refs) > r.limits.Refs {
+		return &LimitError{What: "refs", Limit: int64(r.limits.Refs), Where: prefix}
+	}
+	return nil
+}
+
+// listRefs is Refs without their limit.
+func (r *Repo) listRefs(ctx context.Context, prefix string) ([]Ref, error) {
+	c := command{args: []string{"for-each-ref", "--format=%(objectname) %(refname)"}, maxOut: 256 << 20}
 	if folder, ok := strings.CutSuffix(prefix, "/"); ok && refName(folder) {
 		c.args = append(c.args, "--end-of-options", prefix) // and not what else there is
 	}
@@ -148,9 +163,6 @@ func (r *Repo) Refs(ctx context.Context, prefix string) ([]Ref, error) {
 		if ok && fullID(id) && strings.HasPrefix(name, prefix) {
 			refs = append(refs, Ref{Name: name, ID: id})
 		}
-	}
-	if len(refs) > r.limits.Refs {
-		return nil, &LimitError{What: "refs", Limit: int64(r.limits.Refs), Where: prefix}
 	}
 	return refs, nil
 }
