@@ -15,6 +15,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,7 +24,7 @@ import (
 	"time"
 )
 
-// plan is what is measured.
+// plan is what is measured, and how it is told.
 type plan struct {
 	clients   []int
 	sizes     []int // of the object, bytes
@@ -32,52 +33,70 @@ type plan struct {
 	duration  time.Duration
 	warmup    time.Duration
 	rounds    int
+	asJSON    bool
+	check     bool
+	child     string // run this server, and measure nothing
 }
 
 func main() {
-	p := plan{}
-	clients := flag.String("clients", "1,8,32", "numbers of clients")
-	sizes := flag.String("sizes", "1024,6144,204800", "sizes of the object, bytes")
-	servers := flag.String("servers", everyServer, "servers to compare")
-	flag.StringVar(&p.operation, "operation", "CREATE", "CREATE (open lane) or UPDATE with two equal objects (no-op lane)")
-	flag.DurationVar(&p.duration, "duration", 2*time.Second, "of each measurement")
-	flag.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "before each measurement")
-	flag.IntVar(&p.rounds, "rounds", 3, "measurements of each cell; the median of each figure counts")
-	asJSON := flag.Bool("json", false, "print JSON")
-	check := flag.Bool("check", false, "fail where bar P2 is missed")
-	child := flag.String("serve", "", "run one server (the program calls itself with this)")
-	flag.Parse()
-	if err := run(p, *clients, *sizes, *servers, *child, *asJSON, *check); err != nil {
+	p, err := flags(os.Args[1:])
+	if err == nil {
+		err = p.run()
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-// run does what the flags say.
-func run(p plan, clients, sizes, servers, child string, asJSON, check bool) error {
-	var err error
-	if p.clients, err = numbers(clients); err != nil {
-		return err
+// flags reads the command line.
+func flags(args []string) (plan, error) {
+	var p plan
+	set := flag.NewFlagSet("load", flag.ContinueOnError)
+	clients := set.String("clients", "1,8,32", "numbers of clients")
+	sizes := set.String("sizes", "1024,6144,204800", "sizes of the object, bytes")
+	servers := set.String("servers", everyServer, "servers to compare")
+	set.StringVar(&p.operation, "operation", "CREATE", "CREATE, or UPDATE with two equal objects (no-op lane)")
+	set.DurationVar(&p.duration, "duration", 2*time.Second, "of each measurement")
+	set.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "before each measurement")
+	set.IntVar(&p.rounds, "rounds", 3, "measurements of each cell; the median of each figure counts")
+	set.BoolVar(&p.asJSON, "json", false, "print JSON")
+	set.BoolVar(&p.check, "check", false, "fail where bar P2 is missed")
+	set.StringVar(&p.child, "serve", "", "run one server (the program calls itself with this)")
+	err := set.Parse(args)
+	if err != nil {
+		return p, err
 	}
-	if p.sizes, err = numbers(sizes); err != nil {
-		return err
+	if p.clients, err = numbers(*clients); err != nil {
+		return p, err
 	}
-	if child != "" {
-		return serveAsChild(child, p.sizes, os.Stdin, os.Stdout)
+	if p.rounds < 1 {
+		return p, fmt.Errorf("%d rounds are no measurement", p.rounds)
 	}
-	p.servers = strings.Split(servers, ",")
+	p.servers = strings.Split(*servers, ",")
+	p.sizes, err = numbers(*sizes)
+	return p, err
+}
+
+// run serves, or measures and tells.
+func (p plan) run() error {
+	if p.child != "" {
+		return serveAsChild(p.child, p.sizes, os.Stdin, os.Stdout)
+	}
 	results, err := p.measure(os.Stderr)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if p.asJSON {
 		encoder := json.NewEncoder(os.Stdout)
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(results)
 	} else {
 		err = table(os.Stdout, results)
 	}
-	if missed := missedBars(results); err == nil && check && len(missed) > 0 {
+	if missed := missedBars(results); err == nil && p.check && len(missed) > 0 {
 		return fmt.Errorf("bar P2 is missed:\n%s", strings.Join(missed, "\n"))
 	}
 	return err

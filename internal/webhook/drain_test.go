@@ -88,8 +88,12 @@ func TestR11Drain(t *testing.T) {
 // await waits for a condition, for half a minute at most.
 func await(tb testing.TB, condition func() bool) {
 	tb.Helper()
-	for end := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	again, end := time.NewTicker(time.Millisecond), time.After(30*time.Second)
+	defer again.Stop()
+	for !condition() {
+		select {
+		case <-again.C:
+		case <-end:
 			tb.Fatal("waited half a minute in vain")
 		}
 	}
