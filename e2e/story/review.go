@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields/managedfieldstest"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	applyv1 "k8s.io/client-go/applyconfigurations"
@@ -69,7 +68,7 @@ func (s *Server) Try(w Write) (review *admissionv1.AdmissionReview, keep func(),
 		return nil, nil, fmt.Errorf("writing %s: got a %T", key, written)
 	}
 	if after.GetUID() == "" {
-		after.SetUID(types.UID(uuid.NewUUID()))
+		after.SetUID(uuid.NewUUID())
 		after.SetCreationTimestamp(metav1.Now())
 	}
 	review, err = reviewOf(w, after, old)
@@ -93,7 +92,7 @@ func keyOf(o *unstructured.Unstructured) string {
 
 func reviewOf(w Write, object, old *unstructured.Unstructured) (*admissionv1.AdmissionReview, error) {
 	request := &admissionv1.AdmissionRequest{
-		UID: types.UID(uuid.NewUUID()), UserInfo: authenticationv1.UserInfo{Username: w.User, Groups: w.Groups}, DryRun: &w.DryRun,
+		UID: uuid.NewUUID(), UserInfo: authenticationv1.UserInfo{Username: w.User, Groups: w.Groups}, DryRun: &w.DryRun,
 	}
 	subject := object
 	switch {

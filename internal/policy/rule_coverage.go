@@ -31,7 +31,7 @@ func judgeCoverage(c commitCase) []Finding {
 		if !needsLanding(c.tier, s) {
 			continue
 		}
-		if f := uncovered(c, s); f.Outcome != Allow {
+		if f := uncovered(s); f.Outcome != Allow {
 			findings = append(findings, f)
 		}
 	}
@@ -60,7 +60,7 @@ func merges(s change.Step) bool {
 	return false
 }
 
-func uncovered(c commitCase, s change.Step) Finding {
+func uncovered(s change.Step) Finding {
 	at := short(landed(s).ID)
 	switch {
 	case s.Landing == nil:

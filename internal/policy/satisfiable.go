@@ -154,7 +154,7 @@ func (s *solver) singlePoints() []string {
 			continue
 		}
 		if first {
-			suspects, first = append(on, a), false
+			suspects, first = append(slices.Clone(on), a), false
 			continue
 		}
 		suspects = slices.DeleteFunc(suspects, func(p string) bool { return p != a && !slices.Contains(on, p) })

@@ -171,7 +171,7 @@ func (c *collector) place(o *Object, defined map[schema.GroupKind]bool) {
 	if !known {
 		return
 	}
-	meta := o.Content["metadata"].(map[string]any) // identify found a name in it
+	meta, _ := o.Content["metadata"].(map[string]any) // identify found a name in it
 	if !namespaced {
 		o.Place, o.ID.Namespace = ClusterWide, ""
 		delete(meta, "namespace")

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/rand"
 	"errors"
@@ -144,7 +145,7 @@ func loadAgent(file []byte, _ func() ([]byte, error)) (Signer, error) {
 }
 
 func signByAgent(socket string, public ssh.PublicKey, namespace string, payload []byte) ([]byte, error) {
-	conn, err := net.Dial("unix", socket)
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "unix", socket) // local, and answers at once
 	if err != nil {
 		return nil, fmt.Errorf("reaching the agent: %w", err)
 	}

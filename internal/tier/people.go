@@ -91,7 +91,6 @@ func NewPeople(digest string, teams []TeamSpec) (People, []string) {
 func (p *People) join(team string, m Principal) {
 	have, ok := p.byName[m.Name]
 	if !ok {
-		m.Teams = nil
 		have = &Principal{Name: m.Name, Robot: m.Robot}
 		p.byName[m.Name] = have
 	}
