@@ -13,7 +13,8 @@ import (
 	"github.com/fairway-dev/fairway/internal/canon"
 )
 
-// foreign is a write by somebody else, as a merge patch on the main resource or a sub-resource.
+// foreign is a write by somebody else, as a merge patch on the main resource or a sub-resource, or, for
+// "strategic", as a strategic merge patch on the main resource.
 type foreign struct {
 	manager, patch, subresource string
 }
@@ -49,7 +50,12 @@ spec:
 			setContainerList(m, append(containerList(m), map[string]any{"name": "c", "image": "c"}))
 		}},
 		"containers turned": {git: deployment, edit: func(m map[string]any) { c := containerList(m); setContainerList(m, []any{c[1], c[0]}) }},
-		"env gone":          {git: deployment, edit: func(m map[string]any) { delete(container(m, 0), "env") }},
+		"containers turned by somebody": {
+			git: deployment, others: []foreign{{"mesh", `{"spec":{"template":{"spec":{"$setElementOrder/containers":[{"name":"b"},{"name":"m"},{"name":"a"}],"containers":[{"name":"m","image":"m"}]}}}}`, "strategic"}},
+			edit:      func(m map[string]any) { container(m, 0)["image"] = "a:2" },
+			inherited: []canon.Residue{{Path: `spec.template.spec.containers[name="m"]`, Manager: "mesh"}},
+		},
+		"env gone": {git: deployment, edit: func(m map[string]any) { delete(container(m, 0), "env") }},
 		"volume gone": {git: deployment, edit: func(m map[string]any) {
 			delete(container(m, 0), "volumeMounts")
 			unstructured.RemoveNestedField(m, "spec", "template", "spec", "volumes")
@@ -118,11 +124,14 @@ spec: {size: 5, mode: b, tags: [a, b], steps: [{name: one, retries: 1}, {name: t
 			client := l.resource(t, git)
 			defer l.remove(t, git)
 			for _, w := range tt.others {
-				var sub []string
-				if w.subresource != "" {
-					sub = []string{w.subresource}
+				sub, patchType := []string{w.subresource}, types.MergePatchType
+				switch w.subresource {
+				case "":
+					sub = nil
+				case "strategic":
+					sub, patchType = nil, types.StrategicMergePatchType
 				}
-				if _, err := client.Patch(t.Context(), "u", types.MergePatchType, []byte(w.patch), metav1.PatchOptions{FieldManager: w.manager}, sub...); err != nil {
+				if _, err := client.Patch(t.Context(), "u", patchType, []byte(w.patch), metav1.PatchOptions{FieldManager: w.manager}, sub...); err != nil {
 					t.Fatal(err)
 				}
 			}

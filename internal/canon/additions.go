@@ -156,12 +156,12 @@ func (w *surveyor) value(step elem, n, old ref, t *shape, f fills) {
 	}
 }
 
-// leaf judges a field that the judged manager does not own.
+// leaf judges a field that the judged manager does not own. That another owns a part of it answers
+// for nothing that changed.
 func (w *surveyor) leaf(owner int, n, old ref, f fills) {
 	unchanged := old != none && same(w.old, old, w.d, n)
 	switch {
-	case owner > 0:
-		// Owned by another: that it did not change is the differ's to say.
+	case unchanged && owner > 0:
 		w.inherit(owner)
 	case f.allows(w.d, n):
 	case unchanged:
@@ -226,8 +226,9 @@ func (w *surveyor) inside(n, old ref, t *shape, f fills) {
 	}
 }
 
+// inherit notes a field that Git does not set, unless it is tolerated.
 func (w *surveyor) inherit(owner int) {
-	if len(w.inherited) >= maxPaths {
+	if len(w.inherited) >= maxPaths || coveredBy(w.tolerate, w.path) {
 		return
 	}
 	r := Residue{Path: w.path.String()}

@@ -402,6 +402,18 @@ func TestOrderOfItemsIsContent(t *testing.T) {
 	check(t, bind(s.live(), old), git, expect{Reason: canon.Applied, Bound: true})
 }
 
+// A write that moves an injected sidecar before the application's container changes no field and no
+// owner, and is no apply all the same.
+func TestT01PutTurningForeignItems(t *testing.T) {
+	git := manifest("web:1", "")
+	s := newServer(t).apply(git, flux).put(manifest("web:1", "mesh:1"), "istio-injector")
+	turned := s.live(func(m map[string]any) { // the API server leaves managedFields as they are
+		c := containers(m)
+		setContainers(m, []any{c[1], c[0]})
+	})
+	check(t, bind(turned, s.live()), git, expect{Reason: canon.ForeignChange, Paths: []string{"spec.template.spec.containers"}})
+}
+
 func addSidecar(image string) func(map[string]any) {
 	return func(m map[string]any) {
 		setContainers(m, append(containers(m), map[string]any{"name": "sidecar", "image": image, "resources": map[string]any{}}))

@@ -17,8 +17,9 @@ const (
 type differ struct {
 	a, b    *doc
 	visit   func(changeKind, path)
-	skip    func(path) bool // do not look below; nil: never
-	unclear func(path)      // a list in which two items have one key has changed; nil: a leaf like others
+	skip    func(path) bool            // do not look below; nil: never
+	unclear func(path)                 // a list in which two items have one key has changed; nil: a leaf like others
+	turned  func(path, *index, *index) // items of a list stand in another order; nil: a leaf like others
 	path    path
 }
 
@@ -103,7 +104,9 @@ func (w *differ) items(m, n ref, it *items) {
 		}
 	}
 	if reordered(&x, &y) {
-		w.visit(modified, w.path)
+		if w.visit(modified, w.path); w.turned != nil {
+			w.turned(w.path, &x, &y)
+		}
 	}
 }
 

@@ -59,6 +59,11 @@ func (j *judge) foreignFields() (Reason, []string) {
 	w := differ{a: j.Old.doc, b: j.Object.doc}
 	w.skip = func(p path) bool { return j.notCompared(p) }
 	w.unclear = func(p path) { ambiguous = appendPath(ambiguous, p) }
+	w.turned = func(p path, x, y *index) {
+		if !j.ordered(p, x, y) {
+			paths = appendPath(paths, p)
+		}
+	}
 	w.visit = func(what changeKind, p path) {
 		j.changes = append(j.changes, change1{what, p.clone()})
 		if what == removed || j.mine().has(p) {
@@ -79,6 +84,21 @@ func (j *judge) foreignFields() (Reason, []string) {
 		return ForeignChange, paths
 	}
 	return Applied, nil
+}
+
+// ordered reports whether an apply can have put the items of a list into another order. It puts its
+// own items into its own order; where they stand as before, it moves nobody's.
+func (j *judge) ordered(p path, x, y *index) bool {
+	mine := j.mine().under(p)
+	order := func(z *index) (out []byte) {
+		for _, step := range z.steps {
+			if mine.kid(step) != nil {
+				out = appendSized(out, step)
+			}
+		}
+		return out
+	}
+	return !bytes.Equal(order(x), order(y))
 }
 
 // notCompared are the fields that the API server keeps itself.
