@@ -358,6 +358,12 @@ func TestLandingDoesNotReachPastAnother(t *testing.T) {
 	s.says(c0, c2, "c1 c2 touches =U") // while nobody said anything about W
 	s.states("W", c0, w1)
 	s.says(c0, c2, "c1 touches =W\nc2 touches")
+
+	u3 := s.commit("u3", ground.with("apps/db.yaml", "3\n"), u2) // longer than what came since W
+	s.states("U3", c0, u3)
+	between := s.is("between", s.commit("y", ground.with("apps/web.yaml", "hardened\n", "apps/y", "y\n"), c1))
+	c3 := s.is("c3", s.commit("takes W back", ground.with("apps/db.yaml", "3\n"), between))
+	s.says(c0, c3, "c1 touches =W\nbetween touches\nc3 touches")
 }
 
 // A landing is one commit, or as many as the unit has: one commit of a unit does not vouch for what
