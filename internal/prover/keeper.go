@@ -1,6 +1,7 @@
 package prover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ type Shelf interface {
 
 // Settings of a Keeper.
 type Settings struct {
-	// Interval between two looks at a repository that nothing else asks for.
+	// Interval is the longest time between two looks at a repository that nothing else asks for; 0
+	// leaves it to the repository.
 	Interval time.Duration
 	// Timeout bounds one look at one repository.
 	Timeout time.Duration
@@ -190,13 +192,25 @@ func (k *Keeper) takeDue() []string {
 func (k *Keeper) untilNext() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	next := k.settings.Interval
+	next := ownInterval
 	for _, l := range k.looks {
 		if wait := l.due.Sub(k.settings.Now()); !l.running && wait < next {
 			next = max(wait, 0)
 		}
 	}
 	return next
+}
+
+// ownInterval is how often a repository is looked at that does not say.
+const ownInterval = time.Minute
+
+// interval is the time between two looks at a repository.
+func (k *Keeper) interval(repository string) time.Duration {
+	every := cmp.Or(k.world().Repositories[repository].Poll, ownInterval)
+	if limit := k.settings.Interval; limit > 0 {
+		every = min(every, limit)
+	}
+	return every
 }
 
 // look fetches one repository and proves its sources.
@@ -213,7 +227,7 @@ func (k *Keeper) look(ctx context.Context, name string) {
 	if l.due.After(begun) { // asked for again while it ran
 		l.due = k.settings.Now().Add(lookGap)
 	} else {
-		l.due = k.settings.Now().Add(k.settings.Interval)
+		l.due = k.settings.Now().Add(k.interval(name))
 	}
 	k.mu.Unlock()
 	k.poke()

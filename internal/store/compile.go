@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -72,7 +73,7 @@ func (c *compiler) tier(in v1alpha1.EnvironmentTier) {
 	out := tier.Tier{
 		Name: in.Name, Generation: in.Generation, Digest: digest(in.Spec), Rank: int(in.Spec.Rank),
 		Lane: tier.Lane(in.Spec.Lane), Enforcement: tier.Enforcement(in.Spec.Enforcement),
-		Branches: in.Spec.Source.Branches, Declared: tier.Declared(in.Spec.Source.Declared),
+		Branches: in.Spec.Source.Branches, Declared: tier.Declared(cmp.Or(in.Spec.Source.Declared, v1alpha1.DeclaredOptional)),
 		Reciprocal: in.Spec.Reciprocal == v1alpha1.ReciprocalRequired,
 		Connect:    tier.Policy(in.Spec.Connect), Scale: tier.Policy(in.Spec.Scale),
 		Controllers: controllers(in.Spec.Controllers),
@@ -196,10 +197,14 @@ func principal(in v1alpha1.Principal) tier.Principal {
 }
 
 func (c *compiler) repository(in v1alpha1.Repository) {
-	c.world.Repositories[in.Name] = tier.Repository{
+	out := tier.Repository{
 		Name: in.Name, Generation: in.Generation, Digest: digest(in.Spec), URL: in.Spec.URL, Aliases: in.Spec.Aliases,
 		Branches: in.Spec.Branches, Baseline: in.Spec.Baseline,
 	}
+	if in.Spec.PollInterval != nil {
+		out.Poll = in.Spec.PollInterval.Duration
+	}
+	c.world.Repositories[in.Name] = out
 }
 
 func (c *compiler) binding(in v1alpha1.TierBinding, own string) {
@@ -256,15 +261,20 @@ func source(in v1alpha1.Source) tier.Source {
 func (c *compiler) namespace(in corev1.Namespace, before *tier.World) {
 	ns := tier.Namespace{Name: in.Name, UID: string(in.UID), Labels: in.Labels, Terminating: in.DeletionTimestamp != nil}
 	c.world.Namespaces[in.Name] = ns
-	if !ns.Terminating || before == nil {
+	if _, has := c.world.Bindings[in.Name]; has || !ns.Terminating {
 		return
 	}
-	if _, has := c.world.Bindings[in.Name]; has {
-		return
+	if before != nil {
+		if last, had := before.Bindings[in.Name]; had {
+			c.world.Bindings[in.Name] = last
+			return
+		}
+		if _, seen := before.Namespaces[in.Name]; seen {
+			return // it had none
+		}
 	}
-	if last, had := before.Bindings[in.Name]; had {
-		c.world.Bindings[in.Name] = last
-	}
+	// Its binding may have gone first, while nobody looked: a tier that does not exist is the strictest.
+	c.world.Bindings[in.Name] = tier.Binding{Namespace: in.Name, Name: v1alpha1.BindingName, Tier: "(not known any more)"}
 }
 
 // digest is the SHA-256, in hex, of a value's JSON. Specs hold no maps but labels, whose keys JSON

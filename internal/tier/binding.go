@@ -1,5 +1,7 @@
 package tier
 
+import "time"
+
 // Render names the way a source's files become objects.
 type Render string
 
@@ -57,8 +59,9 @@ type Repository struct {
 	Digest     string // of the whole spec: a policy input (ruling 4)
 	URL        string // canonical; statements name this one
 	Aliases    []string
-	Branches   []string // protected branches
-	Baseline   string   // full hex id of the commit before which history is accepted
+	Branches   []string      // protected branches
+	Poll       time.Duration // between two looks at it; 0: Fairway's choice
+	Baseline   string        // full hex id of the commit before which history is accepted
 }
 
 // Install are the settings of the cluster binding that are no tier's.
