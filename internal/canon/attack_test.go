@@ -3,9 +3,12 @@ package canon_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	gvkschema "k8s.io/apimachinery/pkg/runtime/schema"
@@ -348,6 +351,8 @@ func TestT08MutatingHook(t *testing.T) {
 	// What a hook adds next to a name that Git uses belongs to nobody either.
 	twice := func(m map[string]any) { setContainers(m, append(containers(m), containers(m)...)) }
 	check(t, bind(s.live(twice), old), git, expect{Reason: canon.Duplicate, Paths: []string{"spec.template.spec.containers"}})
+	check(t, bind(s.live(twice), s.live(twice)), git, expect{Reason: canon.Duplicate, Paths: []string{`spec.template.spec.containers[name="web"]`}})
+	check(t, bind(s.live(twice), nil), git, expect{Reason: canon.Addition, Paths: []string{"spec.template.spec.containers"}})
 }
 
 func TestT22DeletionTimestampExemptsNothing(t *testing.T) {
@@ -412,6 +417,65 @@ func TestT01PutTurningForeignItems(t *testing.T) {
 		setContainers(m, []any{c[1], c[0]})
 	})
 	check(t, bind(turned, s.live()), git, expect{Reason: canon.ForeignChange, Paths: []string{"spec.template.spec.containers"}})
+}
+
+// After an upgrade a list that was owned as a whole may be owned item by item, or the other way round:
+// the API server rewrites everybody's entries at the next write. A field that changed is judged as ever.
+func TestSetsRewrittenAfterASchemaChange(t *testing.T) {
+	git := manifest("web:2", "")
+	s := newServer(t).apply(manifest("web:1", ""), flux).put(manifest("web:1", "mesh:1"), "mesh")
+	whole := func(m map[string]any) { // as the version before would have had it
+		u := &unstructured.Unstructured{Object: m}
+		mf := u.GetManagedFields()
+		for i := range mf {
+			if mf[i].Manager == "mesh" {
+				mf[i].FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{}}}}}`)
+			}
+		}
+		u.SetManagedFields(mf)
+	}
+	before, beforeWhole := s.live(), s.live(whole)
+	s.apply(git, flux)
+	inherited := []canon.Residue{{Path: sidecarPath, Manager: "mesh"}}
+	check(t, bind(s.live(), beforeWhole), git, expect{Reason: canon.Applied, Bound: true, Inherited: inherited})
+	check(t, bind(s.live(whole), before), git, expect{Reason: canon.Applied, Bound: true, Inherited: []canon.Residue{{Path: sidecarPath}}})
+	evil := func(m map[string]any) {
+		l := containers(m)
+		l[1].(map[string]any)["image"] = "evil:1"
+		setContainers(m, l)
+	}
+	check(t, bind(s.live(evil), beforeWhole), git, expect{Reason: canon.ForeignChange, Paths: []string{sidecarPath + ".image"}})
+	check(t, bind(s.live(whole, evil), before), git, expect{Reason: canon.Addition, Paths: []string{sidecarPath + ".image"}})
+}
+
+// What the server filled in by itself may go with an apply that changes something, and with no other
+// write.
+func TestDefaultsTakenBack(t *testing.T) {
+	git := manifest("web:2", "")
+	s := newServer(t).apply(manifest("web:1", ""), flux)
+	rolling := setPath(map[string]any{"maxSurge": "25%"}, "spec", "strategy", "rollingUpdate")
+	old := s.live(rolling)
+	check(t, bind(s.live(), old), manifest("web:1", ""), expect{Reason: canon.ForeignRemoval, Paths: []string{"spec.strategy.rollingUpdate.maxSurge"}})
+	s.apply(git, flux)
+	check(t, bind(s.live(), old), git, expect{Reason: canon.Applied, Bound: true})
+	odd := setPath(map[string]any{"odd": "25%"}, "spec", "strategy", "rollingUpdate")
+	check(t, bind(s.live(), s.live(odd)), git, expect{Reason: canon.ForeignRemoval, Paths: []string{"spec.strategy.rollingUpdate.odd"}})
+}
+
+func TestManyItems(t *testing.T) {
+	git := manifest("web:1", "")
+	var all []any
+	for i := range 20 {
+		all = append(all, map[string]any{"name": fmt.Sprintf("c%02d", i), "image": "i:1", "resources": map[string]any{}})
+	}
+	setContainers(git, all)
+	s := newServer(t).apply(git, flux)
+	old := s.live()
+	next := clone(git)
+	setContainers(next, append(slices.Clone(all[3:]), map[string]any{"name": "new", "image": "i:2"}))
+	s.apply(next, flux)
+	check(t, bind(s.live(), old), next, expect{Reason: canon.Applied, Bound: true})
+	check(t, bind(s.live(addSidecar("x:1")), old), next, expect{Reason: canon.Addition, Paths: []string{sidecarPath}})
 }
 
 func addSidecar(image string) func(map[string]any) {

@@ -15,7 +15,7 @@ import (
 // sixKiB is a Deployment that is about 6 KiB as admission sends it, managedFields included.
 func sixKiB(image string) map[string]any {
 	var containers strings.Builder
-	for i := range 3 {
+	for i := range 4 {
 		fmt.Fprintf(&containers, `
       - name: c%d
         image: "registry.example/team/c%d:%s"

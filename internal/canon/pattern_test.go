@@ -41,7 +41,8 @@ func TestPathPatternCovers(t *testing.T) {
 		want    bool
 	}{
 		{"spec", env, true}, {"spec.containers", env, true}, {"spec.containers[*]", env, true}, {"spec.containers[name=app]", env, true},
-		{"spec.containers[name=ap*]", env, true}, {"spec.containers[name=*p]", env, true}, {`spec.containers[name="app"].env[*].value`, env, true},
+		{"spec.containers[name=ap*]", env, true}, {"spec.containers[name=*p]", env, true},
+		{"spec.containers[name=a*p*]", env, true}, {"spec.containers[name=*a*p*p*p]", env, false}, {"spec.containers[name=a*x*p]", env, false}, {`spec.containers[name="app"].env[*].value`, env, true},
 		{"spec.containers[name=other]", env, false}, {"spec.containers[name=app,image=x]", env, false}, {"spec.initContainers[*]", env, false},
 		{"spec.containers[*].env[*].value.more", env, false}, {"*.*[*]", env, true}, {"s*c.con*ers", env, true}, {"spec[*]", env, true},
 		{"spec.ports[port=80]", port, true}, {"spec.ports[protocol=TCP,port=80].nodePort", port, true}, {`spec.ports[port="80"]`, port, true},
