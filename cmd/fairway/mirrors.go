@@ -50,7 +50,7 @@ type mirrored struct {
 	last      map[string]string          // newest commit read of each ref
 	approvals []attest.Verified
 	rollbacks []attest.Signed[attest.Rollback]
-	told      map[string]bool // statements that a person was told of
+	told      map[string]bool // statements and refs that a person was told of
 }
 
 // Open fetches a repository and gives the rooms that prove its sources.
@@ -195,8 +195,12 @@ func (m *mirrors) readRef(ctx context.Context, name string, at *mirrored, ref gi
 			m.alarm(name, ref.Name+" was rewound; what it said before is kept")
 			log, err = at.mirror.ReadRefLog(ctx, ref.Name, "")
 		}
-		if errors.Is(err, gitrepo.ErrMalformed) {
-			m.alarm(name, fmt.Sprintf("%s holds no log of statements: %v", ref.Name, err))
+		var limit *gitrepo.LimitError
+		if errors.Is(err, gitrepo.ErrMalformed) || errors.As(err, &limit) {
+			if state := ref.Name + " " + ref.ID; !at.told[state] {
+				at.told[state] = true
+				m.alarm(name, fmt.Sprintf("%s holds no log of statements that can be read: %v", ref.Name, err))
+			}
 			return nil
 		}
 		if err != nil {
