@@ -195,12 +195,17 @@ func auditSees(l *serveLab) {
 	if _, err := l.on("sara", banner).Patch(ctx, "banner", types.MergePatchType, []byte(`{"data":{"text":"free"}}`), metav1.PatchOptions{}); err != nil {
 		l.t.Fatal(err)
 	}
+	web := manifest(l.t, story.Web(1, "", "x"))
+	if _, err := l.on("sara", web).Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"template":{"spec":{"hostNetwork":true}}}}`), metav1.PatchOptions{FieldManager: "slip"}); err != nil {
+		l.t.Fatal(err)
+	}
 	old := manifest(l.t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: old, namespace: shop}\ndata: {a: b}\n")
 	if _, err := l.on("sara", old).Create(ctx, old, metav1.CreateOptions{}); err != nil {
 		l.t.Fatal(err)
 	}
 	l.guard()
 	l.enforcing(metav1.ConditionFalse, v1alpha1.ReasonUnproven, "ConfigMap shop/banner")
+	l.enforcing(metav1.ConditionFalse, v1alpha1.ReasonUnproven, "spec.template.spec.hostNetwork (slip)")
 	b, err := l.binding(ctx, "shop", "tier")
 	if err != nil {
 		l.t.Fatal(err)
@@ -209,8 +214,14 @@ func auditSees(l *serveLab) {
 	if d := cmp.Diff(want, b.Status.Inherited); d != "" {
 		l.t.Errorf("inherited (-want +got):\n%s", d)
 	}
-	// The pipeline puts it right.
+	// The pipeline puts right what Git sets; what it does not set goes the way it came.
 	l.admitted(l.deliver(story.Banner, l.tip()))
+	l.enforcing(metav1.ConditionFalse, v1alpha1.ReasonUnproven, "1 live objects")
+	l.unguard()
+	if _, err := l.on("sara", web).Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"template":{"spec":{"hostNetwork":null}}}}`), metav1.PatchOptions{FieldManager: "slip"}); err != nil {
+		l.t.Fatal(err)
+	}
+	l.guard()
 	l.enforcing(metav1.ConditionTrue, v1alpha1.ReasonSwept, "1 inherited")
 }
 

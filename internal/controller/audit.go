@@ -39,7 +39,8 @@ type Sweep struct {
 	At        time.Time         // when it began
 	Bound     []change.ObjectID // as they were delivered
 	Behind    []change.ObjectID // as an older delivered commit has it: an apply is under way, or stopped
-	Drifted   []change.ObjectID // not what any delivered commit renders
+	Drifted   []change.ObjectID // not what any delivered commit renders, or with fields beside it
+	Beside    []Beside          // those fields
 	Missing   []change.ObjectID // proven, and not there
 	Inherited []change.ObjectID // there, and no proof speaks of it
 	Unread    []string          // kinds that could not be read, and why
@@ -93,6 +94,7 @@ func (a *Auditor) Sweep(ctx context.Context, b tier.Binding) (Sweep, error) {
 	for _, list := range [][]change.ObjectID{sweep.Bound, sweep.Behind, sweep.Drifted, sweep.Missing, sweep.Inherited} {
 		slices.SortFunc(list, change.ObjectID.Compare)
 	}
+	slices.SortFunc(sweep.Beside, func(a, b Beside) int { return strings.Compare(a.Object, b.Object) })
 	slices.Sort(sweep.Unread)
 	return sweep, nil
 }
@@ -137,7 +139,7 @@ func (a *Auditor) sweepKind(ctx context.Context, b tier.Binding, kind change.Kin
 		switch {
 		case proven:
 			delete(wanted, id)
-			a.judge(object, e, sweep)
+			a.judge(object, b, e, sweep)
 		case namespace != "" && b.Name != v1alpha1.ClusterBindingName && !furniture(object):
 			sweep.Inherited = append(sweep.Inherited, id)
 		}
@@ -151,13 +153,21 @@ func (a *Auditor) sweepKind(ctx context.Context, b tier.Binding, kind change.Kin
 }
 
 // judge says how a live object stands to what was delivered.
-func (a *Auditor) judge(object *canon.Object, e expected, sweep *Sweep) {
+func (a *Auditor) judge(object *canon.Object, b tier.Binding, e expected, sweep *Sweep) {
 	id := object.ID()
+	t := a.World().Tiers[b.Tier] // without one, nothing is explained
 	// An update of a live object to itself binds exactly if it still is what was applied.
 	result := canon.Bind(canon.Binding{
 		Kind: object.Meta().Kind, Object: object, Old: object, Manager: e.source.FieldManager, Types: a.Types(), Key: a.Key,
+		Tolerate: explained(object, b, t), Residue: true,
 	})
-	if result.BoundTo(e.object.Digest) {
+	beside := owned(result.Inherited)
+	switch {
+	case result.Reason == canon.Applied && len(beside) > 0:
+		sweep.Drifted = append(sweep.Drifted, id)
+		sweep.Beside = append(sweep.Beside, Beside{Object: id.String(), Fields: beside})
+		return
+	case result.BoundTo(e.object.Digest):
 		sweep.Bound = append(sweep.Bound, id)
 		return
 	}
@@ -212,6 +222,9 @@ func enforcing(s *Sweep) finding {
 		f.reason, f.message = v1alpha1.ReasonSweeping, "these kinds could not be read: "+strings.Join(s.Unread, "; ")
 	case len(s.Drifted) > 0:
 		f.reason, f.message = v1alpha1.ReasonUnproven, fmt.Sprintf("%d live objects are not what was delivered: %s", len(s.Drifted), names(s.Drifted))
+		for _, b := range s.Beside[:min(len(s.Beside), namesShown)] {
+			f.message += fmt.Sprintf("; Git does not set in %s: %s", b.Object, strings.Join(b.Fields[:min(len(b.Fields), namesShown)], ", "))
+		}
 	default:
 		f.is, f.reason = true, v1alpha1.ReasonSwept
 		f.message = fmt.Sprintf("%d objects are as they were delivered", len(s.Bound))

@@ -65,7 +65,8 @@ func TestSweepSortsWhatLives(t *testing.T) {
 		Delivered: func(change.SourceKey) ([]change.Delivered, change.Found) {
 			return []change.Delivered{{Commit: "a"}}, found
 		},
-		Now: func() time.Time { return now },
+		World: func() *tier.World { return &tier.World{} },
+		Now:   func() time.Time { return now },
 	}
 	got, err := a.Sweep(t.Context(), binding)
 	if err != nil {
@@ -123,5 +124,43 @@ func TestRuling10Enforcing(t *testing.T) {
 func TestSweepIsEncodable(t *testing.T) {
 	if _, err := json.Marshal(Sweep{Bound: []change.ObjectID{id("ConfigMap", "a")}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRuling16RuntimeLanesExplain what stands beside what Git sets; whose field is not explained is named.
+func TestRuling16RuntimeLanesExplain(t *testing.T) {
+	object, err := canon.Parse([]byte(configMap("a", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := func(b tier.Binding, t tier.Tier) string {
+		var all []string
+		for _, p := range explained(object, b, t) {
+			all = append(all, p.String())
+		}
+		return strings.Join(all, " ")
+	}
+	lane := []tier.Controller{{Fields: []string{"data.caBundle", "not a pattern ["}}}
+	for name, test := range map[string]struct {
+		b    tier.Binding
+		t    tier.Tier
+		path string
+		want bool
+	}{
+		"nobody":          {tier.Binding{}, tier.Tier{}, "data.caBundle", false},
+		"the tier's":      {tier.Binding{}, tier.Tier{Controllers: lane}, "data.caBundle", true},
+		"the binding's":   {tier.Binding{Controllers: lane}, tier.Tier{}, "data.caBundle", true},
+		"tolerated":       {tier.Binding{}, tier.Tier{Tolerate: []tier.Tolerance{{Kind: "ConfigMap", Path: "data.x"}}}, "data.x", true},
+		"of another kind": {tier.Binding{}, tier.Tier{Tolerate: []tier.Tolerance{{Kind: "Secret", Path: "data.x"}}}, "data.x", false},
+		"scaling":         {tier.Binding{}, tier.Tier{Scale: tier.PolicyAllow}, "spec.replicas", true},
+		"no scaling":      {tier.Binding{}, tier.Tier{Scale: tier.PolicyDeny}, "spec.replicas", false},
+	} {
+		if got := strings.Contains(texts(test.b, test.t), test.path); got != test.want {
+			t.Errorf("%s: %s explained: %v, want %v", name, test.path, got, test.want)
+		}
+	}
+	found := []canon.Residue{{Path: "spec.hostNetwork", Manager: "slip"}, {Path: "spec.clusterIP"}}
+	if d := cmp.Diff([]string{"spec.hostNetwork (slip)"}, owned(found)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/client-go/rest"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -83,7 +83,7 @@ func (l *Live) Define(crds []apiextensionsv1.CustomResourceDefinition) {
 // Object is the raw JSON of the live object of a kind. Absent: there is none.
 func (l *Live) Object(ctx context.Context, kind change.Kind, namespace, name string) ([]byte, change.Found) {
 	at, ok := (*l.custom.Load())[groupKind{kind.Group, kind.Kind}]
-	if !ok || name == "" || len(path.IsValidPathSegmentName(name)) > 0 || len(path.IsValidPathSegmentName(namespace)) > 0 {
+	if !ok || name == "" || len(content.IsPathSegmentName(name)) > 0 || len(content.IsPathSegmentName(namespace)) > 0 {
 		return nil, change.CouldNotTell
 	}
 	segments := []string{"/apis", kind.Group, at.version}
