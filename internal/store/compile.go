@@ -273,6 +273,9 @@ func (c *compiler) namespace(in corev1.Namespace, before *tier.World) {
 			return // it had none
 		}
 	}
+	if !c.world.Install.Sealed {
+		return // RBAC alone guards bindings yet
+	}
 	// Its binding may have gone first, while nobody looked: a tier that does not exist is the strictest.
 	c.world.Bindings[in.Name] = tier.Binding{Namespace: in.Name, Name: v1alpha1.BindingName, Tier: "(not known any more)"}
 }
