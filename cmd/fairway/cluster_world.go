@@ -108,15 +108,11 @@ func (in *install) begin(ctx context.Context) error {
 			in.log.Error(err, "the latch is set in memory alone")
 		}
 	}
-	if err := in.compile(ctx); err != nil {
-		return err
-	}
-	in.ready.Store(true)
-	in.keeper.Changed()
+	in.worldBell.Ring()
 	return in.worldBell.Run(ctx, 0, in.compile)
 }
 
-// compile puts the kinds in force as the cache has them.
+// compile puts the kinds in force as the cache has them; the first time, reviews are judged from then on.
 func (in *install) compile(ctx context.Context) error {
 	kinds, err := store.ReadCluster(ctx, in.cache)
 	if err != nil {
@@ -140,6 +136,7 @@ func (in *install) compile(ctx context.Context) error {
 	}
 	in.archive.Reindex(world) // before the world: a proof that does not count in it must not be found in it
 	in.state.Set(world, in.judgeGlasses(kinds.BreakGlasses, world))
+	in.ready.Store(true)
 	in.statusBell.Ring()
 	if now := proverInputs(world); now != in.inputs {
 		in.inputs = now

@@ -40,6 +40,12 @@ func newLab(t testing.TB) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return labOf(t, shop)
+}
+
+// labOf is a Fairway that starts on a shop, with whatever state an earlier one left there.
+func labOf(t testing.TB, shop *story.Shop) *lab {
+	t.Helper()
 	in, err := newDirInstall(cli.ServeOptions{
 		Dir: shop.World(""), Namespace: "fairway-system", StateDir: filepath.Join(shop.Dir, "state"), Interval: time.Hour,
 	}, testr.NewWithInterface(t, testr.Options{}))
@@ -47,18 +53,26 @@ func newLab(t testing.TB) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{t: t, shop: shop, in: in, server: story.NewServer(), front: webhook.New(in.gate, webhook.Options{}).Handler()}
-	t.Cleanup(func() {
-		for _, m := range in.mirrors.open {
-			if err := m.mirror.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := m.sightings.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-	})
+	t.Cleanup(l.stop)
 	l.look()
 	return l
+}
+
+// stop closes what the install holds open.
+func (l *lab) stop() {
+	for name, m := range l.in.mirrors.open {
+		if err := m.Close(); err != nil {
+			l.t.Error(err)
+		}
+		delete(l.in.mirrors.open, name)
+	}
+}
+
+// restart is Fairway started anew on the same folders.
+func (l *lab) restart() *lab {
+	l.t.Helper()
+	l.stop()
+	return labOf(l.t, l.shop)
 }
 
 // look reads the world again and has every source proven, as the keeper does in time.

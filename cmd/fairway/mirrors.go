@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,8 +47,7 @@ type mirrored struct {
 	digest    string // of the Repository it was opened for
 	mirror    *gitrepo.Mirror
 	sightings *gitrepo.Sightings
-	records   map[string][]attest.Record // by ref
-	last      map[string]string          // newest commit read of each ref
+	book      *book
 	approvals []attest.Verified
 	rollbacks []attest.Signed[attest.Rollback]
 	told      map[string]bool // statements and refs that a person was told of
@@ -78,6 +78,11 @@ func (m *mirrors) Open(ctx context.Context, r tier.Repository, world *tier.World
 	}, nil
 }
 
+// Close closes what the repository holds open.
+func (at *mirrored) Close() error {
+	return errors.Join(at.mirror.Close(), at.sightings.Close(), at.book.Close())
+}
+
 // of is the mirror of a repository, opened again where its spec changed.
 func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) {
 	m.mu.Lock()
@@ -85,7 +90,7 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 	if have, ok := m.open[r.Name]; ok && have.digest == r.Digest {
 		return have, nil
 	} else if ok {
-		_ = errors.Join(have.mirror.Close(), have.sightings.Close()) // its successor opens the same folder
+		_ = have.Close() // its successor opens the same folder
 		delete(m.open, r.Name)
 	}
 	credentials, err := m.credentials(ctx, r.Name)
@@ -107,8 +112,12 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 	if err != nil {
 		return nil, errors.Join(err, mirror.Close())
 	}
+	said, err := openBook(filepath.Join(dir, "statements"))
+	if err != nil {
+		return nil, errors.Join(err, mirror.Close(), sightings.Close())
+	}
 	have := &mirrored{
-		digest: r.Digest, mirror: mirror, sightings: sightings, records: map[string][]attest.Record{}, last: map[string]string{}, told: map[string]bool{},
+		digest: r.Digest, mirror: mirror, sightings: sightings, book: said, told: map[string]bool{},
 	}
 	m.open[r.Name] = have
 	return have, nil
@@ -162,7 +171,7 @@ func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored,
 	}
 	var approvals []attest.Verified
 	var rollbacks []attest.Signed[attest.Rollback]
-	for _, records := range at.records {
+	for _, records := range at.book.records {
 		for _, r := range records {
 			approval, no := attest.FromRef(r, v)
 			if no == nil {
@@ -189,8 +198,8 @@ func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored,
 // readRef reads what is new on one ref. What is wrong with a ref concerns the statements on it and
 // nobody else's: it is told, and the others go on.
 func (m *mirrors) readRef(ctx context.Context, name string, at *mirrored, ref gitrepo.Ref) error {
-	for at.last[ref.Name] != ref.ID {
-		log, err := at.mirror.ReadRefLog(ctx, ref.Name, at.last[ref.Name])
+	for at.book.last[ref.Name] != ref.ID {
+		log, err := at.mirror.ReadRefLog(ctx, ref.Name, at.book.last[ref.Name])
 		if errors.Is(err, gitrepo.ErrRewound) {
 			m.alarm(name, ref.Name+" was rewound; what it said before is kept")
 			log, err = at.mirror.ReadRefLog(ctx, ref.Name, "")
@@ -223,12 +232,13 @@ func (m *mirrors) keep(at *mirrored, ref string, log []gitrepo.LogEntry) error {
 		if err != nil {
 			return err
 		}
-		for _, envelope := range entry.Files {
-			at.records[ref] = append(at.records[ref], attest.Record{
-				Ref: ref, Sequence: len(at.records[ref]), Commit: entry.Commit, SeenAt: seen, Envelope: envelope,
-			})
+		for _, name := range slices.Sorted(maps.Keys(entry.Files)) {
+			record := attest.Record{Ref: ref, Commit: entry.Commit, SeenAt: seen, Envelope: entry.Files[name]}
+			if err := at.book.write(record); err != nil {
+				return err
+			}
 		}
-		at.last[ref] = entry.Commit
+		at.book.last[ref] = entry.Commit
 	}
 	return nil
 }

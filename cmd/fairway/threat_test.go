@@ -294,3 +294,24 @@ func TestEngineMarksAreContent(t *testing.T) {
 	l.refuses(http.StatusForbidden, marked("other"), "FW202")
 	l.admits("proven", marked("shop"))
 }
+
+// TestRuling22RewoundRefAndRestart: whoever may push to an approval ref can rewind it, but not make a
+// withdrawal unsaid, not even where Fairway starts anew.
+func TestRuling22RewoundRefAndRestart(t *testing.T) {
+	l := newLab(t)
+	merge := l.land("sara", version("2.0"), "sam", "paula")
+	approved, err := l.shop.Repo.Ref(t.Context(), "refs/fairway/approvals/sam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.approve("sam", merge+"^2", func(o *cli.ApproveOptions) { o.Withdraw = true })
+	l.look()
+	if err := l.shop.Repo.SetRef(t.Context(), "refs/fairway/approvals/sam", approved); err != nil {
+		t.Fatal(err)
+	}
+	l.look()
+	l.refuses(http.StatusForbidden, l.apply(story.Web(2, "", "2.0"), merge), "FW103")
+
+	again := l.restart()
+	again.refuses(http.StatusForbidden, again.apply(story.Web(2, "", "2.0"), merge), "FW103")
+}

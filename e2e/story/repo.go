@@ -93,6 +93,17 @@ func (r *Repo) SetBranch(ctx context.Context, branch, commit string) error {
 	return err
 }
 
+// Ref is the commit that a ref points at.
+func (r *Repo) Ref(ctx context.Context, name string) (string, error) {
+	return r.git(ctx, nil, "rev-parse", "--verify", name)
+}
+
+// SetRef points any ref at a commit, as a force-push does.
+func (r *Repo) SetRef(ctx context.Context, name, commit string) error {
+	_, err := r.git(ctx, nil, "update-ref", name, commit)
+	return err
+}
+
 // tree is the first parent's tree with the files written over it.
 func (r *Repo) tree(ctx context.Context, c Commit) (string, error) {
 	index, err := os.CreateTemp("", "fairway-story-index-")
