@@ -159,7 +159,7 @@ func claimOf(owner, child *Object, spec map[string]any) (want map[string]any, ma
 }
 
 // tokenMount is where the API server mounts the token of a pod's service account.
-const tokenMount = "/var/run/secrets/kubernetes.io/serviceaccount"
+const tokenMount = "/var/run/secrets/kubernetes.io/serviceaccount" //nolint:gosec // a path, no credential
 
 // served are the volume with the token of a pod's service account and its mounts, which the API server
 // adds. Under its name anything else, the disk of the node for one, is an addition like any other.

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // Parts of commits for the corpus.

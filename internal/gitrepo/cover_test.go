@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // story is a history with names, for tests that say what Cover makes of it.

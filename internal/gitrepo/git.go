@@ -100,7 +100,7 @@ type command struct {
 }
 
 func (g *git) environ(c command) []string {
-	env := append(g.env[:len(g.env):len(g.env)],
+	env := append(slices.Clone(g.env),
 		"GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+os.DevNull,
 		"GIT_ATTR_NOSYSTEM=1", "GIT_LITERAL_PATHSPECS=1", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C", "TZ=UTC")
 	if g.dir != "" { // empty while git itself is asked where the repository is

@@ -207,7 +207,7 @@ func (r *Repo) mergeTree(ctx context.Context, a, b string) (tree string, clean b
 	if err != nil {
 		return fail(err)
 	}
-	defer os.RemoveAll(scratch) // what stays behind is swept when the mirror is opened
+	defer func() { _ = os.RemoveAll(scratch) }() // what stays behind is swept when the mirror is opened
 	out, err := r.git.output(ctx, command{
 		args: []string{"merge-tree", "--write-tree", "--no-messages", a, b},
 		env: []string{

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // dag makes a random history: branches, merges, octopus merges, renames, reverts and empty commits.

@@ -14,8 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 // noise is text that does not compress.

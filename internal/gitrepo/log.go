@@ -61,7 +61,6 @@ func (r *Repo) appendEntry(ctx context.Context, ref, message string, files map[s
 	before, err := r.ref(ctx, ref)
 	parent := before
 	if errors.Is(err, ErrNotFound) {
-		before = strings.Repeat("0", sha1Hex)
 		parent, err = r.logRoot(ctx)
 		before = strings.Repeat("0", len(parent))
 	}

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
 )
 
 func trailerMessages() []string {
