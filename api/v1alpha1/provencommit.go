@@ -284,7 +284,7 @@ type ProvenCommitStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=tier
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=32
 	Judgements []Judgement `json:"judgements,omitempty"`
 
 	// approvers are the principals whose approvals counted, sorted.
