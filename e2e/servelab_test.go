@@ -159,7 +159,7 @@ func (l *serveLab) args() []string {
 	return []string{
 		"serve", "--verbose",
 		"--kubeconfig", filepath.Join(l.dir, "kubeconfig"), "--listen", l.listen, "--tls-dir", l.dir,
-		"--state-dir", filepath.Join(l.dir, "state"), "--interval", "2s",
+		"--state-dir", filepath.Join(l.dir, "state"), "--interval", "2s", "--audit-interval", "20s",
 		"--seal-repository", l.shop.Repo.URL(), "--seal-key", l.shop.People["paula"].Fingerprint(),
 	}
 }

@@ -31,12 +31,9 @@ import (
 	"github.com/fairway-dev/fairway/internal/store"
 )
 
-// The rhythm of what is told to people. What decides is put in force much sooner: see newInstall.
-const (
-	statusInterval = 30 * time.Second
-	// auditsEvery is the number of looks at a repository that one audit of the cluster takes the time of.
-	auditsEvery = 10
-)
+// statusInterval is the rhythm of what is told to people. What decides is put in force much sooner:
+// see newInstall.
+const statusInterval = 30 * time.Second
 
 // connection is how a cluster is reached. None of the clients reads from a cache or waits for a turn:
 // the API server has priorities of its own.
@@ -109,7 +106,7 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 		others: []func(context.Context) error{
 			in.cache.Start, in.begin,
 			func(ctx context.Context) error { return in.statusBell.Run(ctx, statusInterval, in.tell) },
-			func(ctx context.Context) error { return in.auditBell.Run(ctx, auditsEvery*o.Interval, in.audit) },
+			func(ctx context.Context) error { return in.auditBell.Run(ctx, o.AuditInterval, in.audit) },
 		},
 	})
 }

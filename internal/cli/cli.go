@@ -57,6 +57,8 @@ type ServeOptions struct {
 	TLSNames   []string      // names and addresses of a self-signed certificate
 	StateDir   string        // mirrors and keys
 	Interval   time.Duration // longest between two looks at a repository; 0: its own
+	// AuditInterval is the time between two audits of a cluster that nothing asked for.
+	AuditInterval time.Duration
 	// SealRepository and SealKey are what the sealing write must name (ruling 9).
 	SealRepository, SealKey string
 	Verbose                 bool
@@ -174,6 +176,7 @@ func serveCommand(rooms Rooms) *cobra.Command {
 	f.StringSliceVar(&o.TLSNames, "tls-name", []string{"localhost", "127.0.0.1"}, "names and addresses of the self-signed certificate")
 	f.StringVar(&o.StateDir, "state-dir", "", "directory for mirrors and keys; it must outlive a restart")
 	f.DurationVar(&o.Interval, "interval", 0, "longest time between two looks at a repository; 0: its own pollInterval")
+	f.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "time between two audits of a cluster; one also follows each new proof")
 	f.StringVar(&o.SealRepository, "seal-repository", "", "URL of the repository that the cluster binding must name to seal the install")
 	f.StringVar(&o.SealKey, "seal-key", "", "fingerprint (SHA256:…) of a key that one of its owners must hold to seal the install")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "log one line for each decision")
