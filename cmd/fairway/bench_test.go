@@ -8,12 +8,14 @@ import (
 	"github.com/fairway-dev/fairway/e2e/story"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/policy"
+	"github.com/fairway-dev/fairway/internal/render"
+	"github.com/fairway-dev/fairway/internal/tier"
 )
 
 // large is a Deployment of about 6 KiB as JSON.
 func large(tag string) string {
 	var env strings.Builder
-	for i := range 60 {
+	for i := range 38 {
 		fmt.Fprintf(&env, "\n        - {name: SETTING_%02d, value: \"a value of some length, number %d\"}", i, i)
 	}
 	return story.Web(2, "", tag) + "        env:" + env.String() + "\n"
@@ -67,4 +69,50 @@ func BenchmarkVerdict(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkProof is a new, approved revision of a source of 100 objects, from the moment it is on the
+// branch to the moment its proof is in the index: fetch, statements, history, signatures, render in a
+// worker, digests and judgement (bar P5). Its floor, in the same run, is the bare render of the same
+// tree with the same library in a worker.
+func BenchmarkProof(b *testing.B) {
+	l := newLab(b)
+	l.edit("bindings.yaml", "render: Plain", "render: Kustomize")
+	files := map[string]string{}
+	list := "resources:\n- web.yaml\n- banner.yaml\n"
+	for i := range 98 {
+		name := fmt.Sprintf("config-%02d", i)
+		files["shop/production/"+name+".yaml"] = strings.ReplaceAll(story.Banner, "banner", name)
+		list += "- " + name + ".yaml\n"
+	}
+	files["shop/production/kustomization.yaml"] = list
+	l.land("sara", files, "sam", "paula")
+	l.look()
+	n := 0
+	b.Run("new-revision", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			n++
+			l.land("sara", map[string]string{story.BannerPath: strings.Replace(story.Banner, "winter sale", fmt.Sprint("sale ", n), 1)}, "sam", "paula")
+			b.StartTimer()
+			l.look()
+		}
+	})
+	b.Run("render-only", func(b *testing.B) {
+		tip, err := l.shop.Tip(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		repo := l.in.mirrors.open["apps"].mirror.Repo
+		for b.Loop() {
+			tree, err := repo.Tree(b.Context(), tip)
+			if err != nil {
+				b.Fatal(err)
+			}
+			source := render.Source{Kind: tier.Kustomize, Path: "shop/production", Namespace: "shop"}
+			if _, refusal, err := l.in.mirrors.renderer.Render(b.Context(), treeFS{tree}, source); err != nil || refusal != nil {
+				b.Fatal(err, refusal)
+			}
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
+	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/origin"
 	"github.com/fairway-dev/fairway/internal/schema"
@@ -71,5 +72,7 @@ func (s *schemas) define(crds []apiextensionsv1.CustomResourceDefinition) error 
 // origins reads where a request says that its object comes from.
 type origins struct{}
 
-// Of is the origin that a request declares.
-func (origins) Of(req change.Request) change.Origin { return origin.Of(origin.Read(req)) }
+// Of is the origin that a request and its object declare.
+func (origins) Of(req *change.Request, object *canon.Object) change.Origin {
+	return origin.Of(origin.Read(req, object))
+}

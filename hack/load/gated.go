@@ -117,4 +117,6 @@ func (s *stage) Wanted(string, string) bool { return false }
 type origins struct{}
 
 // Of is where a request says it comes from.
-func (origins) Of(req change.Request) change.Origin { return origin.Of(origin.Read(req)) }
+func (origins) Of(req *change.Request, object *canon.Object) change.Origin {
+	return origin.Of(origin.Read(req, object))
+}

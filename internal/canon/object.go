@@ -125,3 +125,17 @@ func (d *doc) owners(n ref) (out []Owner) {
 	}
 	return out
 }
+
+// Managers are the names of the managers in the object's managedFields, in their order there. Each
+// was chosen by a client.
+func (o *Object) Managers() []string {
+	var names []string
+	all := o.doc.at(0, "metadata", "managedFields")
+	if o.doc.kind(all) != list {
+		return nil
+	}
+	for c := o.doc.first(all); c != none; c = o.doc.next(c) {
+		names = append(names, o.doc.str(o.doc.member(c, "manager")))
+	}
+	return names
+}

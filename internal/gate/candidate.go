@@ -74,7 +74,7 @@ func (g *Gate) fit(c *inquiry, o *change.ProvenObject, manager string) (policy.F
 	case result.BoundTo(o.Digest):
 		return policy.FitBound, nil, result.Tolerated
 	case result.Reason == canon.Applied:
-		return policy.FitDiffers, c.changed(), nil
+		return policy.FitDiffers, nil, nil
 	case result.Reason == canon.NotJudged:
 		return policy.FitUnknown, nil, nil
 	}

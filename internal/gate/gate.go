@@ -61,7 +61,9 @@ type Making interface {
 
 // Origins reads where an object says it comes from.
 type Origins interface {
-	Of(req change.Request) change.Origin
+	// Of is the origin that a request and its object declare; object is nil where there is none that
+	// can be read.
+	Of(req *change.Request, object *canon.Object) change.Origin
 }
 
 // Rooms are what a Gate works with.

@@ -301,7 +301,11 @@ func delivers(b tier.Binding, req change.Request) bool {
 
 // proofs finds the candidates, and whether one is being made.
 func (g *Gate) proofs(c *inquiry) {
-	c.facts.Origin = g.rooms.Origins.Of(c.facts.Request)
+	subject := c.object
+	if subject == nil {
+		subject = c.old
+	}
+	c.facts.Origin = g.rooms.Origins.Of(&c.facts.Request, subject)
 	claimed := false
 	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
 		source, binding := c.sourceOf(s.Proof)
@@ -312,10 +316,24 @@ func (g *Gate) proofs(c *inquiry) {
 		claimed = claimed || s.Proof.Commit == c.facts.Origin.Commit
 		c.facts.Candidates = append(c.facts.Candidates, candidate)
 	}
+	c.nameDifferences()
 	c.contradictions()
 	c.facts.Making = change.Absent
 	if o := c.facts.Origin; !claimed && o.Commit != "" && c.deliveredFrom(o.Repository) && !g.proven(c, o) {
 		c.facts.Making = change.FoundIf(g.rooms.Making.Wanted(o.Repository, o.Commit))
+	}
+}
+
+// nameDifferences says in which fields the request differs from Git, where nothing binds: only a
+// refusal has a use for it.
+func (c *inquiry) nameDifferences() {
+	if slices.ContainsFunc(c.facts.Candidates, func(p policy.Candidate) bool { return p.Fit == policy.FitBound }) {
+		return
+	}
+	for i := range c.facts.Candidates {
+		if c.facts.Candidates[i].Fit == policy.FitDiffers {
+			c.facts.Candidates[i].Paths = c.changed()
+		}
 	}
 }
 

@@ -2,14 +2,13 @@ package origin
 
 import (
 	"cmp"
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
@@ -43,27 +42,13 @@ type Hints struct {
 	FieldManager string // of the request
 }
 
-// Read takes the hints out of a request: from its object or, for a DELETE, from the old one. A
-// request without a readable object has the hints of its user and field manager alone.
-func Read(req change.Request) Hints {
+// Read takes the hints out of a request and its object: the old one for a DELETE, nil where there is
+// none that can be read. Then the request has the hints of its user and field manager alone.
+func Read(req *change.Request, object *canon.Object) Hints {
 	hints := Hints{ID: req.ID, User: req.User, FieldManager: req.FieldManager}
-	raw := req.Object
-	if len(raw) == 0 {
-		raw = req.Old
-	}
-	var object struct {
-		Metadata struct {
-			Labels        map[string]string           `json:"labels"`
-			Annotations   map[string]string           `json:"annotations"`
-			ManagedFields []metav1.ManagedFieldsEntry `json:"managedFields"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(raw, &object); err != nil {
-		return hints
-	}
-	hints.Labels, hints.Annotations = object.Metadata.Labels, object.Metadata.Annotations
-	for _, entry := range object.Metadata.ManagedFields {
-		hints.Managers = append(hints.Managers, entry.Manager)
+	if object != nil {
+		meta := object.Meta()
+		hints.Labels, hints.Annotations, hints.Managers = meta.Labels, meta.Annotations, object.Managers()
 	}
 	return hints
 }

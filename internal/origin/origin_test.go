@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
@@ -240,26 +241,21 @@ func TestT37NoURLFromAnObject(t *testing.T) {
 }
 
 func TestRead(t *testing.T) {
-	object := []byte(`{"metadata":{"name":"web","labels":{"a":"b"},"annotations":{"c":"d"},` +
-		`"managedFields":[{"manager":"kubectl","operation":"Apply"},{"manager":"helm"}]},"spec":{"replicas":1}}`)
-	user := change.User{Name: "ada"}
+	object, err := canon.Parse([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","labels":{"a":"b"},"annotations":{"c":"d"},` +
+		`"managedFields":[{"manager":"kubectl","operation":"Apply"},{"manager":"helm"}]},"spec":{"replicas":1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &change.Request{ID: web, User: change.User{Name: "ada"}, FieldManager: "kubectl"}
 	want := Hints{
 		ID: web, Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"},
-		Managers: []string{"kubectl", "helm"}, User: user, FieldManager: "kubectl",
+		Managers: []string{"kubectl", "helm"}, User: request.User, FieldManager: "kubectl",
 	}
-	created := Read(change.Request{ID: web, User: user, FieldManager: "kubectl", Object: object, Old: []byte(`{}`)})
-	if diff := cmp.Diff(want, created); diff != "" {
-		t.Errorf("object (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, Read(request, object)); diff != "" {
+		t.Errorf("a request with an object (-want +got):\n%s", diff)
 	}
-	deleted := Read(change.Request{ID: web, User: user, FieldManager: "kubectl", Old: object})
-	if diff := cmp.Diff(want, deleted); diff != "" {
-		t.Errorf("old object (-want +got):\n%s", diff)
-	}
-	for _, unreadable := range []string{"", "[]", `{"metadata":{"labels":{"a":1}}}`, "{"} {
-		got := Read(change.Request{ID: web, User: user, Object: []byte(unreadable)})
-		if diff := cmp.Diff(Hints{ID: web, User: user}, got); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", unreadable, diff)
-		}
+	if diff := cmp.Diff(Hints{ID: web, User: request.User, FieldManager: "kubectl"}, Read(request, nil)); diff != "" {
+		t.Errorf("a request without one (-want +got):\n%s", diff)
 	}
 }
 
