@@ -94,7 +94,7 @@ func (s *stage) command(ctx context.Context, in []byte, name string, args ...str
 // serve starts fairway and waits until it is ready. ca is the authority of its certificate.
 func (s *stage) serve(ctx context.Context, ca string, args ...string) error {
 	s.fairway = exec.CommandContext(ctx, s.binary, append([]string{"serve",
-		"--state-dir", filepath.Join(s.dir, "state"), "--interval", "1s"}, args...)...)
+		"--state-dir", filepath.Join(s.dir, "state"), "--interval", "200ms"}, args...)...)
 	s.fairway.Cancel = func() error { return s.fairway.Process.Signal(syscall.SIGTERM) }
 	log, err := s.fairway.StderrPipe()
 	if err != nil {

@@ -84,6 +84,9 @@ func (k *Kinds) add(doc []byte) (string, error) {
 	if head.Kind == "" && head.APIVersion == "" && head.Name == "" {
 		return "", nil
 	}
+	if head.Name == "" {
+		return "", fmt.Errorf("%s %s has no metadata.name", head.APIVersion, head.Kind)
+	}
 	var err error
 	switch head.APIVersion + " " + head.Kind {
 	case v1alpha1.GroupVersion.String() + " EnvironmentTier":

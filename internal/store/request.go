@@ -16,7 +16,7 @@ type Requested struct{ Own string }
 // Tier is the tier of an EnvironmentTier; false where it cannot be read or compiled.
 func (r Requested) Tier(raw []byte) (tier.Tier, bool) {
 	var in v1alpha1.EnvironmentTier
-	if json.Unmarshal(raw, &in) != nil {
+	if json.Unmarshal(raw, &in) != nil || in.Name == "" {
 		return tier.Tier{}, false
 	}
 	w := Compile(Kinds{Tiers: []v1alpha1.EnvironmentTier{in}}, Settings{Namespace: r.Own}, nil)
