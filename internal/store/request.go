@@ -13,17 +13,6 @@ import (
 // Own is Fairway's namespace.
 type Requested struct{ Own string }
 
-// Tier is the tier of an EnvironmentTier; false where it cannot be read or compiled.
-func (r Requested) Tier(raw []byte) (tier.Tier, bool) {
-	var in v1alpha1.EnvironmentTier
-	if json.Unmarshal(raw, &in) != nil || in.Name == "" {
-		return tier.Tier{}, false
-	}
-	w := Compile(Kinds{Tiers: []v1alpha1.EnvironmentTier{in}}, Settings{Namespace: r.Own}, nil)
-	t, ok := w.Tiers[in.Name]
-	return t, ok
-}
-
 // Binding is the binding of a TierBinding; false where it cannot be read or stands under a name or
 // in a namespace where it binds nothing.
 func (r Requested) Binding(raw []byte) (tier.Binding, bool) {

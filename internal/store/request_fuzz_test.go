@@ -1,14 +1,16 @@
 package store_test
 
 import (
+	"encoding/json"
 	"testing"
 
+	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// FuzzRequested compiles what a request may carry: it never panics, and a binding that is read binds
-// where it stands.
+// FuzzRequested compiles what a request or a file may carry: it never panics, a binding that is read
+// binds where it stands, and a tier that cannot be compiled is named.
 func FuzzRequested(f *testing.F) {
 	for _, seed := range []string{
 		`{"kind":"EnvironmentTier","metadata":{"name":"p"},"spec":{"rank":1,"lane":"Gated","trace":{"trailers":[{"key":"T","pattern":"("}]}}}`,
@@ -32,8 +34,14 @@ func FuzzRequested(f *testing.F) {
 				t.Errorf("namespace %q enters an open tier of a world without tiers", ns.Name)
 			}
 		}
-		if got, ok := r.Tier(raw); ok && got.Name == "" {
-			t.Error("a tier without a name was compiled")
+		var spec v1alpha1.EnvironmentTier
+		if json.Unmarshal(raw, &spec) != nil {
+			return
+		}
+		spec.Name = "fuzzed"
+		w := store.Compile(store.Kinds{Tiers: []v1alpha1.EnvironmentTier{spec}}, store.Settings{Namespace: r.Own}, nil)
+		if _, ok := w.Tiers["fuzzed"]; !ok && len(w.Problems) == 0 {
+			t.Error("a tier was left out and nobody is told")
 		}
 	})
 }
