@@ -3,6 +3,7 @@ package canon
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -85,16 +86,42 @@ func templateOf(owner, child *Object) (want map[string]any, mayDiffer []string, 
 		}
 	case "batch/CronJob batch/Job":
 		template, _ := spec["jobTemplate"].(map[string]any)
-		want = likeChild(child, template["metadata"], template["spec"])
+		want = likeChild(child, template["metadata"], jobOf(template["spec"]))
 		mayDiffer = []string{
 			`metadata.annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"]`, "spec.selector",
 			`spec.template.metadata.labels["batch.kubernetes.io/*"]`, `spec.template.metadata.labels["job-name"]`,
-			`spec.template.metadata.labels["controller-uid"]`, "spec.suspend",
+			`spec.template.metadata.labels["controller-uid"]`,
+			`metadata.labels["batch.kubernetes.io/*"]`, `metadata.labels["job-name"]`, `metadata.labels["controller-uid"]`,
 		}
 	default:
 		return nil, nil, false
 	}
 	return want, append(mayDiffer, childMeta...), true
+}
+
+// jobOf is the spec of the Job that a job template asks for. The API server fills a Job's own defaults
+// in when the Job is made, not in the CronJob.
+// Source: SetDefaults_Job in k8s.io/kubernetes/pkg/apis/batch/v1/defaults.go.
+func jobOf(spec any) map[string]any {
+	given, _ := spec.(map[string]any)
+	job := map[string]any{
+		"completionMode": "NonIndexed", "suspend": false, "manualSelector": false, "backoffLimit": int64(6),
+		"podReplacementPolicy": "TerminatingOrFailed",
+	}
+	switch {
+	case given["parallelism"] == nil && given["completions"] == nil:
+		job["parallelism"], job["completions"] = int64(1), int64(1)
+	case given["parallelism"] == nil:
+		job["parallelism"] = int64(1)
+	}
+	if given["backoffLimitPerIndex"] != nil {
+		job["backoffLimit"] = int64(math.MaxInt32)
+	}
+	if given["podFailurePolicy"] != nil {
+		job["podReplacementPolicy"] = "Failed"
+	}
+	maps.Copy(job, given)
+	return job
 }
 
 // podOf is the pod that a template asks for. A template that names no service account asks for the

@@ -122,3 +122,33 @@ func TestRuling16ClaimsOfAStatefulSet(t *testing.T) {
 		})
 	}
 }
+
+// TestRuling16JobOfACronJob: a Job has its own defaults, which its CronJob's template does not show,
+// and nothing else.
+func TestRuling16JobOfACronJob(t *testing.T) {
+	const (
+		cron = `{"apiVersion":"batch/v1","kind":"CronJob","metadata":{"name":"night","namespace":"shop"},"spec":{"schedule":"* * * * *",
+"jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"night","image":"night:1"}]}}}}}}`
+		job = `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"night-1","namespace":"shop",
+"labels":{"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"night-1","controller-uid":"u","job-name":"night-1"},"annotations":{"batch.kubernetes.io/cronjob-scheduled-timestamp":"2026-11-23T00:00:00Z"}},
+"spec":{"parallelism":1,"completions":1,"backoffLimit":6,"completionMode":"NonIndexed","suspend":false,"manualSelector":false,"podReplacementPolicy":"TerminatingOrFailed",
+"selector":{"matchLabels":{"batch.kubernetes.io/controller-uid":"u"}},
+"template":{"metadata":{"labels":{"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"night-1","controller-uid":"u","job-name":"night-1"}},
+"spec":{"restartPolicy":"Never","containers":[{"name":"night","image":"night:1"}]}}}}`
+	)
+	if made, known := fromTemplate(t, cron, job); !made || !known {
+		t.Fatalf("the Job that the controller makes: made %t, known %t", made, known)
+	}
+	for name, edit := range map[string][2]string{
+		"another image":  {"night:1\"}]}}}}", "evil\"}]}}}}"},
+		"more of them":   {`"parallelism":1`, `"parallelism":100`},
+		"more tries":     {`"backoffLimit":6`, `"backoffLimit":600`},
+		"another policy": {`"restartPolicy":"Never","containers":[{"name":"night","image":"night:1"}]}}}}`, `"restartPolicy":"OnFailure","containers":[{"name":"night","image":"night:1"}]}}}}`},
+	} {
+		if changed := strings.Replace(job, edit[0], edit[1], 1); changed == job {
+			t.Errorf("%s: the edit changes nothing", name)
+		} else if made, _ := fromTemplate(t, cron, changed); made {
+			t.Errorf("%s is taken for what the template asks for", name)
+		}
+	}
+}

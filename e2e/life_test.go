@@ -1,0 +1,209 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fairway-dev/fairway/api/v1alpha1"
+)
+
+// life are manifests of the kinds that the built-in controllers act upon.
+var life = map[string]string{
+	"job.yaml": `apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, namespace: shop}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: migrate, image: registry.example.com/migrate:1}]
+`,
+	"store.yaml": `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store, namespace: shop}
+spec:
+  serviceName: store
+  selector: {matchLabels: {app: store}}
+  template:
+    metadata: {labels: {app: store}}
+    spec:
+      containers: [{name: store, image: registry.example.com/store:1, volumeMounts: [{name: data, mountPath: /data}]}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec:
+      accessModes: [ReadWriteOnce]
+      resources: {requests: {storage: 1Gi}}
+`,
+	"service.yaml": `apiVersion: v1
+kind: Service
+metadata: {name: store, namespace: shop}
+spec:
+  selector: {app: store}
+  ports: [{port: 80}]
+`,
+	"agent.yaml": `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec:
+      containers: [{name: agent, image: registry.example.com/agent:1}]
+`,
+	"night.yaml": `apiVersion: batch/v1
+kind: CronJob
+metadata: {name: night, namespace: shop}
+spec:
+  schedule: "* * * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: night, image: registry.example.com/night:1}]
+`,
+	"scaler.yaml": `apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: store, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: store}
+  minReplicas: 1
+  maxReplicas: 3
+`,
+	"budget.yaml": `apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: store, namespace: shop}
+spec:
+  minAvailable: 1
+  selector: {matchLabels: {app: store}}
+`,
+}
+
+// TestClusterLifeGoesOn lets the real kube-controller-manager work in a gated namespace: everything
+// that it makes of approved workloads is admitted, and not one of its requests is refused.
+func TestClusterLifeGoesOn(t *testing.T) {
+	l := newServeLab(t)
+	files := map[string]string{}
+	for name, text := range life {
+		files["shop/production/"+name] = text
+	}
+	merge := l.land("Live\n\nTicket: SHOP-20", files)
+	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
+	for name, text := range life {
+		if err := l.deliver(text, merge); err != nil {
+			t.Fatalf("delivering %s: %v", name, err)
+		}
+	}
+	core, apps, batch := l.typed.CoreV1(), l.typed.AppsV1(), l.typed.BatchV1()
+	for _, wait := range []struct {
+		what string
+		see  func(ctx context.Context) (int, error)
+	}{
+		{"the job's pod", podsOf(l, "job-name=migrate")},
+		{"the set's pod", podsOf(l, "app=store")},
+		{"the set's claim", func(ctx context.Context) (int, error) {
+			list, err := core.PersistentVolumeClaims("shop").List(ctx, metav1.ListOptions{})
+			return len(list.Items), err
+		}},
+		{"the service's endpoints", func(ctx context.Context) (int, error) {
+			list, err := l.typed.DiscoveryV1().EndpointSlices("shop").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=store"})
+			return len(list.Items), err
+		}},
+		{"the daemon's revision", func(ctx context.Context) (int, error) {
+			list, err := apps.ControllerRevisions("shop").List(ctx, metav1.ListOptions{LabelSelector: "app=agent"})
+			return len(list.Items), err
+		}},
+		{"the night's job and its pod", func(ctx context.Context) (int, error) {
+			list, err := batch.Jobs("shop").List(ctx, metav1.ListOptions{})
+			if err != nil || len(list.Items) < 2 {
+				return 0, err
+			}
+			pods, err := core.Pods("shop").List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return 0, err
+			}
+			n := 0
+			for _, p := range pods.Items {
+				if strings.HasPrefix(p.Name, "night-") {
+					n++
+				}
+			}
+			return n, nil
+		}},
+		{"the scaler's condition", func(ctx context.Context) (int, error) {
+			h, err := l.typed.AutoscalingV2().HorizontalPodAutoscalers("shop").Get(ctx, "store", metav1.GetOptions{})
+			return len(h.Status.Conditions), err
+		}},
+		{"the budget's condition", func(ctx context.Context) (int, error) {
+			b, err := l.typed.PolicyV1().PodDisruptionBudgets("shop").Get(ctx, "store", metav1.GetOptions{})
+			return len(b.Status.Conditions), err
+		}},
+	} {
+		l.until(wait.what, func(ctx context.Context) error {
+			n, err := wait.see(ctx)
+			if err == nil && n == 0 {
+				err = fmt.Errorf("%s is not there yet", wait.what)
+			}
+			return err
+		})
+	}
+
+	// A namespace comes and goes.
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "passing"}}
+	if _, err := core.Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// A namespace that Fairway has not seen yet is judged by the strictest tier there is.
+	l.until("the namespace to be known", func(ctx context.Context) error {
+		return core.Namespaces().Delete(ctx, "passing", metav1.DeleteOptions{})
+	})
+	l.until("the namespace to be gone", func(ctx context.Context) error {
+		_, err := core.Namespaces().Get(ctx, "passing", metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case err == nil:
+			return fmt.Errorf("it is still there")
+		}
+		return err
+	})
+	l.noControllerRefused()
+}
+
+func podsOf(l *serveLab, selector string) func(ctx context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) {
+		list, err := l.typed.CoreV1().Pods("shop").List(ctx, metav1.ListOptions{LabelSelector: selector})
+		return len(list.Items), err
+	}
+}
+
+// noControllerRefused reads Fairway's log, which has one line for each decision.
+func (l *serveLab) noControllerRefused() {
+	l.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(l.cluster.Dir, "fairway.log"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	asked := 0
+	for _, line := range strings.Split(string(raw), "\n") {
+		if !strings.Contains(line, "system:serviceaccount:kube-system:") && !strings.Contains(line, `"system:kube-`) {
+			continue
+		}
+		asked++
+		if strings.Contains(line, `"verdict":"Deny"`) || strings.Contains(line, `"verdict":"Unknown"`) {
+			l.t.Errorf("a built-in controller was refused: %s", line)
+		}
+	}
+	if asked == 0 {
+		l.t.Error("no built-in controller asked anything: the log says nothing")
+	}
+}
