@@ -17,9 +17,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/gitrepo"
-	"github.com/fairway-dev/fairway/internal/origin"
 	"github.com/fairway-dev/fairway/internal/prover"
-	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/signature"
 	"github.com/fairway-dev/fairway/internal/tier"
 )
@@ -51,6 +49,7 @@ type mirrored struct {
 	approvals []attest.Verified
 	rollbacks []attest.Signed[attest.Rollback]
 	told      map[string]bool // statements and refs that a person was told of
+	renders   *renders
 }
 
 // Open fetches a repository and gives the rooms that prove its sources.
@@ -74,7 +73,9 @@ func (m *mirrors) Open(ctx context.Context, r tier.Repository, world *tier.World
 		History:    history{at.mirror.Repo},
 		Commits:    &commits{repo: at.mirror.Repo, keyring: keyring, sightings: at.sightings, now: m.now(), read: map[string]change.Commit{}},
 		Statements: statements{approvals: attest.Fold(at.approvals)},
-		Renderer:   sources{repo: at.mirror.Repo, mirrors: m, own: world.Install.Namespace, clusterTier: world.Cluster},
+		Renderer: sources{
+			repo: at.mirror.Repo, mirrors: m, own: world.Install.Namespace, clusterTier: world.Cluster, schema: world.Schema, done: at.renders,
+		},
 	}, nil
 }
 
@@ -117,7 +118,7 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 		return nil, errors.Join(err, mirror.Close(), sightings.Close())
 	}
 	have := &mirrored{
-		digest: r.Digest, mirror: mirror, sightings: sightings, book: said, told: map[string]bool{},
+		digest: r.Digest, mirror: mirror, sightings: sightings, book: said, told: map[string]bool{}, renders: &renders{},
 	}
 	m.open[r.Name] = have
 	return have, nil
@@ -312,80 +313,3 @@ func (c *commits) Verified(ctx context.Context, id string) (change.Commit, error
 type statements struct{ approvals []change.Approval }
 
 func (s statements) Approvals(context.Context) ([]change.Approval, error) { return s.approvals, nil }
-
-// sources renders the sources of a repository and digests what they make.
-type sources struct {
-	repo        *gitrepo.Repo
-	mirrors     *mirrors
-	own         string        // Fairway's namespace
-	clusterTier *tier.Binding // the cluster binding, or nil
-}
-
-// Render makes the digested objects of a source: for a namespace's binding what is in it and the
-// Namespace itself, for the cluster binding the cluster scope and Fairway's kinds anywhere.
-func (s sources) Render(ctx context.Context, commit string, source tier.Source, namespace string) (prover.Rendered, error) {
-	tree, err := s.repo.Tree(ctx, commit)
-	if err != nil {
-		return prover.Rendered{}, err
-	}
-	result, refusal, err := s.mirrors.renderer.Render(ctx, treeFS{tree}, render.Source{Kind: source.Render, Path: source.Path, Namespace: namespace})
-	out := prover.Rendered{Closure: result.Closure}
-	var unreadable *gitrepo.UnreadableError
-	var limit *gitrepo.LimitError
-	switch {
-	case errors.As(err, &unreadable):
-		out.Refusal = unreadable.Error()
-		return out, nil
-	case errors.As(err, &limit):
-		out.Refusal = limit.Error()
-		return out, nil
-	case err != nil:
-		return prover.Rendered{}, err
-	}
-	if refusal != nil {
-		out.Refusal = refusal.Error()
-		return out, nil
-	}
-	out.Objects, out.Refusal = s.digest(result, source, namespace)
-	return out, nil
-}
-
-func (s sources) digest(result render.Result, source tier.Source, namespace string) (objects []change.ProvenObject, refusal string) {
-	schema := s.mirrors.schema()
-	for _, o := range result.Objects {
-		mine, refusal := s.belongs(o, source, namespace)
-		if refusal != "" {
-			return nil, refusal
-		}
-		if !mine {
-			continue
-		}
-		// The engine adds its marks last, so they are part of what it applies.
-		if err := origin.MarksOf(source.Via, o.ID, namespace).Add(o.Content); err != nil {
-			return nil, fmt.Sprintf("%s cannot carry the marks of its engine: %v", o.ID, err)
-		}
-		d, err := canon.DigestManifest(o.Content, schema, s.mirrors.key)
-		if err != nil {
-			return nil, fmt.Sprintf("%s cannot be bound: %v", o.ID, err)
-		}
-		objects = append(objects, change.ProvenObject{ID: o.ID, Version: o.Version, Digest: d})
-	}
-	return objects, ""
-}
-
-// belongs reports whether a binding's source may bring an object. The same rule holds in the gate.
-func (s sources) belongs(o render.Object, source tier.Source, namespace string) (mine bool, refusal string) {
-	if o.Place == render.PlaceUnknown {
-		return false, fmt.Sprintf("nobody knows whether a %s lives in a namespace; its CustomResourceDefinition is not known", o.ID.Kind)
-	}
-	cluster := s.clusterTier != nil && namespace == s.own && slices.ContainsFunc(s.clusterTier.Sources, func(c tier.Source) bool {
-		return c.Repository == source.Repository && c.Branch == source.Branch && c.Path == source.Path
-	})
-	switch {
-	case cluster:
-		return o.Place == render.ClusterWide || o.ID.Group == "fairway.dev", ""
-	case o.Place == render.ClusterWide:
-		return o.ID.Group == "" && o.ID.Kind == "Namespace" && o.ID.Name == namespace, ""
-	}
-	return o.Place == render.Here, ""
-}
