@@ -73,8 +73,9 @@ ci: ## Do what continuous integration does
 ##@ Machinery
 
 .PHONY: tools
-tools: ## Build the control plane for the tests, unless it is in the cache
+tools: ## Build the control plane and helm for the tests, unless they are in the cache
 	hack/controlplane/build.sh >/dev/null
+	hack/helm/build.sh >/dev/null
 
 .PHONY: clean
 clean: ## Remove what the targets built here; the cache stays

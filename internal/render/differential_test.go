@@ -243,7 +243,7 @@ func compareReadings(t *testing.T, name string, text []byte) string {
 	t.Helper()
 	kubectl, kubectlErr := asKubectl(text)
 	kustomize, kustomizeErr := asKustomize(text)
-	result, refused, err := New(DefaultLimits(), nil).Render(context.Background(), files("a.yaml", string(text)), Source{tier.Plain, ".", "shop"})
+	result, refused, err := New(DefaultLimits(), nil).Render(context.Background(), files("a.yaml", string(text)), Source{Kind: tier.Plain, Path: ".", Namespace: "shop"})
 	if err != nil {
 		t.Errorf("%q: %v", name, err)
 		return "failed"

@@ -162,7 +162,7 @@ func TestT34EvilKustomizations(t *testing.T) {
 			tree := files("apps/kustomization.yaml", tt.kustomization, "apps/ok.yaml", configMap,
 				"apps/github.com/evil/x/kustomization.yaml", "namePrefix: a", "apps/base@v1/x/y/kustomization.yaml", "namePrefix: a",
 				"etc/passwd", "root", "proc/self/environ", "A=B", "repo/apps/ok.yaml", configMap)
-			got := refusal(t, DefaultLimits(), tree, Source{tier.Kustomize, "apps", "shop"})
+			got := refusal(t, DefaultLimits(), tree, Source{Kind: tier.Kustomize, Path: "apps", Namespace: "shop"})
 			if tt.reason != got.Reason {
 				t.Errorf("refused %s: %s, want %s", got.Reason, got, tt.reason)
 			}
@@ -228,7 +228,7 @@ func TestKustomizeRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tree["apps/kustomization.yaml"] = files("x", tt.kustomization)["x"]
-			got := refusal(t, DefaultLimits(), tree, Source{tier.Kustomize, "apps", "shop"})
+			got := refusal(t, DefaultLimits(), tree, Source{Kind: tier.Kustomize, Path: "apps", Namespace: "shop"})
 			if got.Reason != tt.reason {
 				t.Errorf("refused %s: %s, want %s", got.Reason, got, tt.reason)
 			}

@@ -39,7 +39,7 @@ func FuzzPlain(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		tree := files("a.yaml", string(text))
-		src := Source{tier.Plain, ".", "shop"}
+		src := Source{Kind: tier.Plain, Path: ".", Namespace: "shop"}
 		renderer := New(fuzzLimits(), nil)
 		result, refusal, err := renderer.Render(context.Background(), tree, src)
 		if err != nil {
@@ -110,7 +110,7 @@ func FuzzKustomization(f *testing.F) {
 			return // what grows by doubling is for the memory limit of the worker
 		}
 		tree := files("kustomization.yaml", string(kustomization), "a", string(a), "b", string(b))
-		src := Source{tier.Kustomize, ".", "shop"}
+		src := Source{Kind: tier.Kustomize, Path: ".", Namespace: "shop"}
 		result, refusal, err := renderer.Render(context.Background(), tree, src)
 		if err != nil {
 			t.Fatal(err)

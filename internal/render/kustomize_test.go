@@ -75,7 +75,7 @@ func TestNothingStaysBehind(t *testing.T) {
 		"broken/kustomization.yaml", "resources: [../ok/a.yaml]\npatches: [{patch: '- op: bad'}]")
 	var first string
 	for _, path := range []string{"ok", "schema", "ok", "version", "ok", "crds", "ok", "broken", "ok"} {
-		result, refusal, err := renderer.Render(context.Background(), tree, Source{tier.Kustomize, path, "shop"})
+		result, refusal, err := renderer.Render(context.Background(), tree, Source{Kind: tier.Kustomize, Path: path, Namespace: "shop"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestTimeRunsOut(t *testing.T) {
 	renderer := New(limits, nil)
 	tree := files("kustomization.yaml", "namePrefix: a-\nresources: [a.yml]", "a.yml", configMap)
 	slow := stuck{tree, make(chan struct{}, 8), make(chan struct{})}
-	source := Source{tier.Kustomize, ".", "shop"}
+	source := Source{Kind: tier.Kustomize, Path: ".", Namespace: "shop"}
 	if _, refusal, err := renderer.Render(context.Background(), slow, source); !errors.Is(err, context.DeadlineExceeded) || refusal != nil {
 		t.Errorf("stuck: refused %v, error %v", refusal, err)
 	}

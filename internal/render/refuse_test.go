@@ -106,7 +106,7 @@ func TestPlainRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := refusal(t, DefaultLimits(), files("apps/a.yaml", tt.text), Source{tier.Plain, "apps", "shop"})
+			got := refusal(t, DefaultLimits(), files("apps/a.yaml", tt.text), Source{Kind: tier.Plain, Path: "apps", Namespace: "shop"})
 			if diff := cmp.Diff("apps/a.yaml"+tt.want, got.Error()); diff != "" {
 				t.Errorf("refusal (-want +got):\n%s", diff)
 			}
@@ -119,7 +119,7 @@ func TestPlainRefuses(t *testing.T) {
 
 func TestDuplicateNamesBothFiles(t *testing.T) {
 	tree := files("apps/b.yaml", configMap, "apps/a/c.yaml", "apiVersion: v1\nkind: List\nitems:\n- "+strings.ReplaceAll(configMap, "\n", "\n  "))
-	got := refusal(t, DefaultLimits(), tree, Source{tier.Plain, "apps", "shop"})
+	got := refusal(t, DefaultLimits(), tree, Source{Kind: tier.Plain, Path: "apps", Namespace: "shop"})
 	if diff := cmp.Diff("apps/b.yaml: ConfigMap shop/a stands in apps/a/c.yaml too", got.Error()); diff != "" {
 		t.Errorf("refusal (-want +got):\n%s", diff)
 	}
@@ -132,19 +132,19 @@ func TestSourceRefuses(t *testing.T) {
 		reason Reason
 		want   string
 	}{
-		{Source{tier.Plain, "nowhere", "shop"}, PathMissing, "nowhere: is not in the repository at this commit"},
-		{Source{tier.Kustomize, "apps/a.yaml/b", "shop"}, PathMissing, "apps/a.yaml/b: is not in the repository at this commit"},
-		{Source{tier.Plain, "apps/a.yaml", "shop"}, NotADirectory, "apps/a.yaml: is a file; the path of a source is a directory"},
-		{Source{tier.Kustomize, "apps", "shop"}, NoKustomization, "apps: holds no kustomization.yaml; add one, or use render: Plain"},
-		{Source{tier.Kustomize, "both", "shop"}, Ambiguous, "both: holds more than one kustomization file"},
-		{Source{tier.Plain, "both", "shop"}, Ambiguous, "both/Kustomization: is a kustomization, which a plain source does not read; use render: Kustomize, or keep it out of the path"},
+		{Source{Kind: tier.Plain, Path: "nowhere", Namespace: "shop"}, PathMissing, "nowhere: is not in the repository at this commit"},
+		{Source{Kind: tier.Kustomize, Path: "apps/a.yaml/b", Namespace: "shop"}, PathMissing, "apps/a.yaml/b: is not in the repository at this commit"},
+		{Source{Kind: tier.Plain, Path: "apps/a.yaml", Namespace: "shop"}, NotADirectory, "apps/a.yaml: is a file; the path of a source is a directory"},
+		{Source{Kind: tier.Kustomize, Path: "apps", Namespace: "shop"}, NoKustomization, "apps: holds no kustomization.yaml; add one, or use render: Plain"},
+		{Source{Kind: tier.Kustomize, Path: "both", Namespace: "shop"}, Ambiguous, "both: holds more than one kustomization file"},
+		{Source{Kind: tier.Plain, Path: "both", Namespace: "shop"}, Ambiguous, "both/Kustomization: is a kustomization, which a plain source does not read; use render: Kustomize, or keep it out of the path"},
 		{Source{"Helm", "apps", "shop"}, Unsupported, `there is no renderer named "Helm"`},
 		{Source{"", "apps", "shop"}, Unsupported, `there is no renderer named ""`},
-		{Source{tier.Plain, "../apps", "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
-		{Source{tier.Plain, "/apps", "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
-		{Source{tier.Plain, "apps/", "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
-		{Source{tier.Plain, "apps/../apps", "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
-		{Source{tier.Plain, "", "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
+		{Source{Kind: tier.Plain, Path: "../apps", Namespace: "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
+		{Source{Kind: tier.Plain, Path: "/apps", Namespace: "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
+		{Source{Kind: tier.Plain, Path: "apps/", Namespace: "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
+		{Source{Kind: tier.Plain, Path: "apps/../apps", Namespace: "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
+		{Source{Kind: tier.Plain, Path: "", Namespace: "shop"}, OutsideTree, "the path of the source is not a clean path inside the repository"},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%s %q", tt.source.Kind, tt.source.Path), func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestT36NothingButFiles(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tree := files(tt.files...)
 			tree[tt.at] = &fstest.MapFile{Data: []byte(tt.data), Mode: tt.mode}
-			got := refusal(t, DefaultLimits(), tree, Source{tt.kind, "apps", "shop"})
+			got := refusal(t, DefaultLimits(), tree, Source{Kind: tt.kind, Path: "apps", Namespace: "shop"})
 			if got.Reason != tt.reason || got.File != tt.file {
 				t.Errorf("refused %s: %s; want %s for %s", got.Reason, got, tt.reason, tt.file)
 			}
@@ -292,7 +292,7 @@ func TestT33Bombs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := refusal(t, small, tt.tree, Source{tt.kind, "apps", "shop"})
+			got := refusal(t, small, tt.tree, Source{Kind: tt.kind, Path: "apps", Namespace: "shop"})
 			if got.Detail != tt.want {
 				t.Errorf("refused %s: %s; want %s", got.Reason, got, tt.want)
 			}
@@ -311,7 +311,7 @@ func TestZeroLimitsAllowNothing(t *testing.T) {
 		if kind == tier.Plain {
 			delete(tree, "apps/kustomization.yaml")
 		}
-		if got := refusal(t, limits, tree, Source{kind, "apps", "shop"}); got.Reason != TooLarge {
+		if got := refusal(t, limits, tree, Source{Kind: kind, Path: "apps", Namespace: "shop"}); got.Reason != TooLarge {
 			t.Errorf("%s: refused %s: %s", kind, got.Reason, got)
 		}
 	}
