@@ -1,0 +1,41 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Reader reads one forge. Its methods may be called side by side.
+type Reader interface {
+	// Changes are those of a repository that aim at a branch and were touched at or after since,
+	// newest first: open, merged and closed ones. ErrGone, LimitedError, ErrTooMuch.
+	Changes(ctx context.Context, r Repository, branch string, since time.Time) ([]Change, error)
+	// Dossier is all there is about one change. ErrGone, LimitedError, ErrTooMuch.
+	Dossier(ctx context.Context, r Repository, number int64) (Dossier, error)
+	// Members are the accounts in a team: organisation/team, on GitLab a group with its parents.
+	Members(ctx context.Context, team string) ([]Account, error)
+}
+
+// The errors that a Reader wraps.
+var (
+	// ErrGone: there is no such repository, change or team, or the token may not see it.
+	ErrGone = errors.New("not there, or not to be seen with this token")
+	// ErrTooMuch: there is more than Fairway reads; nothing of it was used.
+	ErrTooMuch = errors.New("more than is read")
+	// ErrAnswer: what the forge answered cannot be understood.
+	ErrAnswer = errors.New("answer not understood")
+	// ErrOther: the path now leads to a repository with another immutable id.
+	ErrOther = errors.New("another repository has taken this path")
+	// ErrUnknownCommit: git does not hold the commit, or cannot read it. For implementations of Git.
+	ErrUnknownCommit = errors.New("commit not held")
+)
+
+// The most that is read of one thing. More is ErrTooMuch: half a list of reviews may lack the one
+// that takes an approval back.
+const (
+	MostChanges = 500
+	MostReviews = 1000
+	MostHeads   = 1000
+	MostMembers = 5000
+)
