@@ -95,6 +95,7 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 		return fmt.Errorf("recording Events: %w", err)
 	}
 	in.status.Events = broadcaster.NewRecorder(in.cluster.client.Scheme(), "fairway")
+	in.denials = controller.NewDenials(in.cache, in.status.Events, in.state.World, in.observer.denials.Inc)
 	judge := gate.New(gate.Rooms{
 		World: in.state.World, Types: in.types, Proofs: in.index, Marks: in.deliveries, Live: in.live,
 		Records: records{state: in.state, mirrors: in.mirrors, selfSigned: in.selfSigned}, Making: in.keeper, Origins: origins{},
@@ -102,9 +103,9 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 	})
 	return run(ctx, o, log, service{
 		judge: emergencies{judge: judge, install: in}, keeper: in.keeper, ready: in.ready.Load,
-		metrics: []prometheus.Collector{in.rejected},
+		metrics: append(in.observer.collectors(), in.rejected), traces: in.observer.traces,
 		others: []func(context.Context) error{
-			in.cache.Start, in.begin,
+			in.cache.Start, in.begin, in.denials.Run,
 			func(ctx context.Context) error { return in.statusBell.Run(ctx, statusInterval, in.tell) },
 			func(ctx context.Context) error { return in.auditBell.Run(ctx, o.AuditInterval, in.audit) },
 		},
@@ -134,6 +135,8 @@ type install struct {
 	status     *controller.Status
 	auditor    *controller.Auditor
 	rejected   *prometheus.CounterVec
+	observer   *observer
+	denials    *controller.Denials
 
 	worldBell, statusBell, auditBell *controller.Bell
 
@@ -152,7 +155,11 @@ func newInstall(ctx context.Context, o cli.ServeOptions, log logr.Logger) (*inst
 			Name: "fairway_proofs_rejected_total", Help: "ProvenCommits that were not believed, by reason.",
 		}, []string{"reason"}),
 	}
-	var err error
+	traces, err := newTraces(ctx, o, "serve", log)
+	if err != nil {
+		return nil, err
+	}
+	in.observer = newObserver(traces)
 	if in.cluster, err = connect(o.Kubeconfig); err != nil {
 		return nil, err
 	}
@@ -232,7 +239,7 @@ func (in *install) work() error {
 		},
 	}
 	in.keeper = prover.NewKeeper(in.state.World, &openings{install: in}, in.shelf, prover.Settings{
-		Interval: in.o.Interval, Timeout: proveTimeout, Now: time.Now,
+		Interval: in.o.Interval, Timeout: proveTimeout, Now: time.Now, Watcher: in.observer,
 		Report: func(repository string, err error) {
 			in.log.Error(err, "repository could not be proven", "repository", repository)
 		},

@@ -71,7 +71,9 @@ func (in *install) audit(ctx context.Context) error {
 	if !in.ready.Load() {
 		return nil
 	}
-	for _, b := range controller.Gated(in.state.World()) {
+	var sweeps []audited
+	bindings := controller.Gated(in.state.World())
+	for _, b := range bindings {
 		sweep, err := in.auditor.Sweep(ctx, b)
 		if err != nil {
 			in.log.Error(err, "a namespace could not be audited", "namespace", b.Namespace)
@@ -81,8 +83,10 @@ func (in *install) audit(ctx context.Context) error {
 			in.log.Info("live objects are not accounted for", "namespace", b.Namespace, "drifted", len(sweep.Drifted), "unread", sweep.Unread)
 		}
 		in.status.Swept(b, sweep)
+		sweeps = append(sweeps, audited{Binding: b, Sweep: sweep})
 	}
 	in.statusBell.Ring()
+	in.publish(ctx, bindings, sweeps)
 	return nil
 }
 

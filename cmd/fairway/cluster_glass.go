@@ -49,6 +49,7 @@ type emergencies struct {
 // Judge decides one request. The record is made after the answer (ruling 5).
 func (e emergencies) Judge(ctx context.Context, req *change.Request) policy.Verdict {
 	v := e.judge.Judge(ctx, req)
+	e.install.denials.Tell(v, req.User.Name, req.DryRun)
 	if v.Outcome == policy.Allow && v.Lane == policy.LaneBreakGlass && !req.DryRun {
 		e.install.used(req, time.Now())
 	}

@@ -48,7 +48,7 @@ func labOf(t testing.TB, shop *story.Shop) *lab {
 	t.Helper()
 	in, err := newDirInstall(cli.ServeOptions{
 		Dir: shop.World(""), Namespace: "fairway-system", StateDir: filepath.Join(shop.Dir, "state"), Interval: time.Hour,
-	}, testr.NewWithInterface(t, testr.Options{}))
+	}, testr.NewWithInterface(t, testr.Options{}), newObserver(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/gate"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/store"
+	"github.com/fairway-dev/fairway/internal/telemetry"
 	"github.com/fairway-dev/fairway/internal/webhook"
 )
 
@@ -47,11 +48,17 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 
 // serveDir serves from YAML files, with everything else in memory.
 func serveDir(ctx context.Context, o cli.ServeOptions, log logr.Logger) error {
-	in, err := newDirInstall(o, log)
+	traces, err := newTraces(ctx, o, "serve", log)
+	if err != nil {
+		return err
+	}
+	seen := newObserver(traces)
+	in, err := newDirInstall(o, log, seen)
 	if err != nil {
 		return err
 	}
 	return run(ctx, o, log, service{
+		metrics: seen.collectors(), traces: traces,
 		judge: in.gate, keeper: in.keeper, ready: in.keeper.Settled,
 		others: []func(context.Context) error{in.directory.watch(in.keeper.Changed)},
 	})
@@ -65,7 +72,7 @@ type dirInstall struct {
 	gate      *gate.Gate
 }
 
-func newDirInstall(o cli.ServeOptions, log logr.Logger) (*dirInstall, error) {
+func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirInstall, error) {
 	key, err := digestKey(o.StateDir)
 	if err != nil {
 		return nil, err
@@ -85,7 +92,7 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger) (*dirInstall, error) {
 		alarm:       func(repository, what string) { log.Info("look at this", "repository", repository, "what", what) },
 	}}
 	in.keeper = prover.NewKeeper(d.state.World, in.mirrors, d.shelf, prover.Settings{
-		Interval: o.Interval, Timeout: proveTimeout, Now: time.Now,
+		Interval: o.Interval, Timeout: proveTimeout, Now: time.Now, Watcher: seen,
 		Report: func(repository string, err error) {
 			log.Error(err, "repository could not be proven", "repository", repository)
 		},
@@ -105,6 +112,7 @@ type service struct {
 	// ready says whether reviews can be judged yet; once they can, it is not asked again.
 	ready   func() bool
 	metrics []prometheus.Collector
+	traces  *telemetry.Traces // nil: off
 	others  []func(context.Context) error
 }
 
@@ -119,9 +127,9 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "fairway_repository_looks_total", Help: "Looks at repositories that have ended, whether or not they could be read.",
 	}, func() float64 { return float64(s.keeper.Looks()) }))
-	registry.MustRegister(s.metrics...)
+	registry.MustRegister(append(processMetrics(), s.metrics...)...)
 	server := webhook.New(s.judge, webhook.Options{
-		GetCertificate: certs.GetCertificate, Log: log, Registry: registry, Limits: webhook.Limits{Grace: grace(o)},
+		GetCertificate: certs.GetCertificate, Log: log, Tracer: tracer(s.traces), Registry: registry, Limits: webhook.Limits{Grace: grace(o)},
 		Ready: func() error {
 			if settled.Load() || s.ready() {
 				settled.Store(true)
@@ -144,7 +152,11 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		return server.Shutdown(stop)
+		err := server.Shutdown(stop)
+		if s.traces != nil {
+			err = errors.Join(err, s.traces.Shutdown(stop))
+		}
+		return err
 	})
 	return group.Wait()
 }

@@ -62,7 +62,11 @@ type ServeOptions struct {
 	// SealRepository and SealKey are what the sealing write must name (ruling 9).
 	SealRepository, SealKey string
 	Verbose                 bool
-	Log                     io.Writer
+	// TraceEndpoint is the URL of an OTLP/HTTP collector; empty: no traces. TraceRatio is how many of the
+	// requests that the API server does not trace are traced anyway.
+	TraceEndpoint string
+	TraceRatio    float64
+	Log           io.Writer
 }
 
 // Exit carries an exit code out of a command. Its text is printed to standard error unless empty.
@@ -179,6 +183,8 @@ func serveCommand(rooms Rooms) *cobra.Command {
 	f.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "time between two audits of a cluster; one also follows each new proof")
 	f.StringVar(&o.SealRepository, "seal-repository", "", "URL of the repository that the cluster binding must name to seal the install")
 	f.StringVar(&o.SealKey, "seal-key", "", "fingerprint (SHA256:…) of a key that one of its owners must hold to seal the install")
+	f.StringVar(&o.TraceEndpoint, "trace-endpoint", "", "URL of an OTLP/HTTP collector for traces (http://collector:4318/v1/traces); empty: none are made")
+	f.Float64Var(&o.TraceRatio, "trace-ratio", 0.01, "how many of the traces that nobody upstream decided on are kept, 0 to 1")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "log one line for each decision")
 	_ = c.MarkFlagRequired("tls-dir")   // the flag exists
 	_ = c.MarkFlagRequired("state-dir") // likewise

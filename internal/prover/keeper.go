@@ -30,6 +30,15 @@ type Shelf interface {
 	Put(ctx context.Context, key change.SourceKey, proofs []change.Proof, problem error) error
 }
 
+// Watcher is told of the work while it is done, for metrics and traces. Each method returns the context to
+// work in and what to call when the work has ended.
+type Watcher interface {
+	// Look is called for each look at a repository.
+	Look(ctx context.Context, repository string) (context.Context, func(error))
+	// Source is called, within a look, for each source that is proven.
+	Source(ctx context.Context, key change.SourceKey) (context.Context, func([]Result, error))
+}
+
 // Settings of a Keeper.
 type Settings struct {
 	// Interval is the longest time between two looks at a repository that nothing else asks for; 0
@@ -41,6 +50,8 @@ type Settings struct {
 	Now func() time.Time
 	// Report is told of each look that failed; it must not block.
 	Report func(repository string, err error)
+	// Watcher is told of the work; nil: nobody is.
+	Watcher Watcher
 }
 
 // Keeper keeps the proofs of every gated source current. A repository is looked at when it is new,
@@ -216,7 +227,10 @@ func (k *Keeper) interval(repository string) time.Duration {
 // look fetches one repository and proves its sources.
 func (k *Keeper) look(ctx context.Context, name string) {
 	begun := k.settings.Now()
-	if err := k.prove(ctx, name); err != nil && ctx.Err() == nil {
+	working, looked := k.watched(ctx, name)
+	err := k.prove(working, name)
+	looked(err)
+	if err != nil && ctx.Err() == nil {
 		k.settings.Report(name, err)
 	}
 	k.mu.Lock()
@@ -252,12 +266,30 @@ func (k *Keeper) prove(ctx context.Context, name string) error {
 		err := openErr
 		if err == nil {
 			work.Known, work.Delivered = k.shelf.Known(work.Key())
-			proofs, err = proofsOf(Prove(ctx, rooms, work, k.settings.Now()))
+			proofs, err = k.source(ctx, rooms, work)
 			problems = append(problems, err)
 		}
 		problems = append(problems, k.shelf.Put(ctx, work.Key(), proofs, err))
 	}
 	return errors.Join(problems...)
+}
+
+func (k *Keeper) watched(ctx context.Context, repository string) (context.Context, func(error)) {
+	if k.settings.Watcher == nil {
+		return ctx, func(error) {}
+	}
+	return k.settings.Watcher.Look(ctx, repository)
+}
+
+// source proves one source.
+func (k *Keeper) source(ctx context.Context, rooms Rooms, work Work) ([]change.Proof, error) {
+	if k.settings.Watcher == nil {
+		return proofsOf(Prove(ctx, rooms, work, k.settings.Now()))
+	}
+	ctx, ended := k.settings.Watcher.Source(ctx, work.Key())
+	results, err := Prove(ctx, rooms, work, k.settings.Now())
+	ended(results, err)
+	return proofsOf(results, err)
 }
 
 func proofsOf(results []Result, err error) ([]change.Proof, error) {

@@ -39,6 +39,7 @@ type exchange struct {
 	// mu guards the answer: the deadline may give it while the judge still runs.
 	mu       sync.Mutex
 	answered bool
+	traced   func(*change.Request, policy.Verdict) // nil: nobody follows, or it was told
 }
 
 // begin takes an exchange for one request.
@@ -48,6 +49,10 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		x = &exchange{s: s}
 	}
 	x.w, x.r, x.arrived = w, r, time.Now()
+	if s.tracer != nil {
+		ctx, traced := s.tracer.Review(r.Context(), r.Header)
+		x.r, x.traced = r.WithContext(ctx), traced
+	}
 	x.deadline = x.arrived.Add(s.timeout(r))
 	x.body = s.bodies.get(r.ContentLength)
 	x.parser = s.parsers.get()
@@ -60,11 +65,24 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 func (x *exchange) end() {
 	s := x.s
 	s.metrics.inFlight.Dec()
+	if s.tracer != nil {
+		x.mu.Lock()
+		x.follow(nil, policy.Verdict{})
+		x.mu.Unlock()
+	}
 	s.parsers.put(x.parser)
 	s.bodies.put(x.body)
 	if x.timer == nil || x.timer.Stop() {
 		x.w, x.r, x.body, x.parser, x.req, x.answered = nil, nil, nil, nil, nil, false
 		s.exchanges.Put(x)
+	}
+}
+
+// follow tells the tracer, once, how the review ended; the caller holds mu.
+func (x *exchange) follow(req *change.Request, v policy.Verdict) {
+	if x.traced != nil {
+		x.traced(req, v)
+		x.traced = nil
 	}
 }
 

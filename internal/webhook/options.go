@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"net/http"
 	"runtime"
 	"time"
 
@@ -24,6 +25,14 @@ type Judge interface {
 	Judge(ctx context.Context, req *change.Request) policy.Verdict
 }
 
+// Tracer follows reviews for people who look for lost time.
+type Tracer interface {
+	// Review is told of a review when its headers are there, and returns the context to judge it in and
+	// what to call when it was answered: with the request and its verdict, or, where it was shed or could
+	// not be read, with no request.
+	Review(ctx context.Context, header http.Header) (context.Context, func(*change.Request, policy.Verdict))
+}
+
 // Options are what a Server needs from its surroundings. The zero value serves nothing: Serve asks
 // for a GetCertificate.
 type Options struct {
@@ -41,6 +50,8 @@ type Options struct {
 	Ready func() error
 	// Log gets one line for each decision. The zero value discards.
 	Log logr.Logger
+	// Tracer, if set, follows each review.
+	Tracer Tracer
 	// Registry gets the front's metrics and is what /metrics shows; nil means one of its own.
 	Registry *prometheus.Registry
 	// Limits bound what the process spends; zero fields take their defaults.

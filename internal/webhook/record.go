@@ -17,6 +17,9 @@ const longestLogged = 253
 func (s *Server) record(x *exchange, req *change.Request, v *policy.Verdict, cause string) {
 	took := time.Since(x.arrived)
 	s.metrics.decided(v, req.DryRun, took)
+	if x.traced != nil {
+		x.follow(req, *v)
+	}
 	log := s.log.V(0)
 	if !log.Enabled() {
 		return

@@ -23,6 +23,7 @@ type Server struct {
 	judge     Judge
 	ready     func() error
 	log       logr.Logger
+	tracer    Tracer // nil: nobody follows
 	limits    Limits
 	metrics   *metrics
 	budget    *budget
@@ -54,6 +55,7 @@ func New(judge Judge, opts Options) *Server {
 		judge:    judge,
 		ready:    opts.Ready,
 		log:      logger,
+		tracer:   opts.Tracer,
 		limits:   limits,
 		metrics:  newMetrics(registry),
 		budget:   newBudget(limits),
