@@ -223,11 +223,60 @@ const (
 // ApprovalSource says where approvals of a repository's changes are read from.
 //
 // +enum
-// +kubebuilder:validation:Enum=Attestation
+// +kubebuilder:validation:Enum=Forge;Attestation
 type ApprovalSource string
 
-// ApprovalSourceAttestation: signed statements under the repository's refs/fairway/approvals.
-const ApprovalSourceAttestation ApprovalSource = "Attestation"
+// The sources of approvals.
+const (
+	// ApprovalSourceForge: reviews on the repository's forge.
+	ApprovalSourceForge ApprovalSource = "Forge"
+	// ApprovalSourceAttestation: signed statements under the repository's refs/fairway/approvals.
+	ApprovalSourceAttestation ApprovalSource = "Attestation"
+)
+
+// ForgeKind is the software that a forge runs.
+//
+// +enum
+// +kubebuilder:validation:Enum=GitHub;GitLab;Gitea
+type ForgeKind string
+
+// The kinds of forges.
+const (
+	// ForgeGitHub is github.com or GitHub Enterprise Server.
+	ForgeGitHub ForgeKind = "GitHub"
+	// ForgeGitLab is gitlab.com or a GitLab of your own.
+	ForgeGitLab ForgeKind = "GitLab"
+	// ForgeGitea is Gitea or Forgejo.
+	ForgeGitea ForgeKind = "Gitea"
+)
+
+// PrivateAddresses says whether an address inside a private network may be called.
+//
+// +enum
+// +kubebuilder:validation:Enum=Deny;Allow
+type PrivateAddresses string
+
+// The values of PrivateAddresses.
+const (
+	// PrivateAddressesDeny calls public addresses only.
+	PrivateAddressesDeny PrivateAddresses = "Deny"
+	// PrivateAddressesAllow calls any address.
+	PrivateAddressesAllow PrivateAddresses = "Allow"
+)
+
+// KeyRevocation says what became of a key that is not used any more.
+//
+// +enum
+// +kubebuilder:validation:Enum=Retired;Compromised
+type KeyRevocation string
+
+// The reasons of a key's revocation.
+const (
+	// KeyRetired: what Fairway saw before the revocation goes on counting.
+	KeyRetired KeyRevocation = "Retired"
+	// KeyCompromised: somebody else may have used the key, so nothing it ever signed counts.
+	KeyCompromised KeyRevocation = "Compromised"
+)
 
 // JudgedVerdict is what a tier says of a proof.
 //

@@ -44,6 +44,8 @@ type RepositoryList struct {
 }
 
 // RepositorySpec says where the repository is and what of it counts.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.approvalSources) || !('Forge' in self.approvalSources) || has(self.forge)",message="approvalSources names Forge: say under forge where the reviews are"
 type RepositorySpec struct {
 	// url is the canonical address, the one that signed statements name: https://, ssh://, file:// or
 	// user@host:path. Credentials stand in the Secret, never here.
@@ -94,7 +96,17 @@ type RepositorySpec struct {
 	// +optional
 	CredentialsSecret *SecretReference `json:"credentialsSecret,omitempty"`
 
-	// approvalSources say where approvals are read from. Left out: Attestation.
+	// forge is where changes of the repository are reviewed. Its reviews count if approvalSources names
+	// Forge. Left out: no forge is asked.
+	// +optional
+	Forge *Forge `json:"forge,omitempty"`
+
+	// forgeSigner is the forge's own key, with which it signs the commits that it makes. Left out: such
+	// a commit counts as signed by nobody.
+	// +optional
+	ForgeSigner *ForgeSigner `json:"forgeSigner,omitempty"`
+
+	// approvalSources say where approvals are read from; no others count. Left out: Attestation.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={Attestation}

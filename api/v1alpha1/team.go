@@ -75,6 +75,12 @@ type Principal struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Users []string `json:"users,omitempty"`
 
+	// accounts are those of the principal on forges, where their reviews count.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Accounts []Account `json:"accounts,omitempty"`
+
 	// keys sign the principal's commits, approvals and requests.
 	// +optional
 	// +listType=atomic
@@ -88,6 +94,7 @@ type Principal struct {
 // +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || ((self.publicKey.startsWith('ssh-') || self.publicKey.startsWith('ecdsa-') || self.publicKey.startsWith('sk-')) && self.publicKey.contains(' ') && !self.publicKey.trim().contains('\\n'))",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
 // +kubebuilder:validation:XValidation:rule="self.format != 'OpenPGP' || self.publicKey.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')",message="write one armoured public key, as printed by: gpg --export --armor FINGERPRINT"
 // +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.notAfter) || self.notBefore < self.notAfter",message="notBefore must be earlier than notAfter"
+// +kubebuilder:validation:XValidation:rule="!has(self.revocation) || has(self.revokedAt)",message="revocation needs revokedAt: since when the key is not used any more"
 type Key struct {
 	// format is the kind of key.
 	// +required
@@ -110,6 +117,11 @@ type Key struct {
 	// revokedAt is when the key was lost: no signature by it counts that Fairway had not seen before.
 	// +optional
 	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
+
+	// revocation says why it was revoked. Retired leaves what was seen before; Compromised voids
+	// everything that the key ever signed. Left out: Retired.
+	// +optional
+	Revocation KeyRevocation `json:"revocation,omitempty"`
 }
 
 // TeamStatus says what Fairway made of the team.

@@ -180,8 +180,19 @@ func (c *compiler) people(teams []v1alpha1.Team) {
 
 func principal(in v1alpha1.Principal) tier.Principal {
 	out := tier.Principal{Name: in.Name, Robot: in.Kind == v1alpha1.PrincipalRobot, Emails: in.Emails, Users: in.Users}
-	for _, k := range in.Keys {
-		key := tier.Key{Format: tier.KeyFormat(k.Format), Public: k.PublicKey}
+	for _, a := range in.Accounts {
+		out.Accounts = append(out.Accounts, tier.Account{Kind: tier.ForgeKind(a.Forge), Host: a.Host, ID: a.ID})
+	}
+	out.Keys = keys(in.Keys)
+	return out
+}
+
+func keys(in []v1alpha1.Key) []tier.Key {
+	var out []tier.Key
+	for _, k := range in {
+		key := tier.Key{
+			Format: tier.KeyFormat(k.Format), Public: k.PublicKey, Compromised: k.Revocation == v1alpha1.KeyCompromised,
+		}
 		if k.NotBefore != nil {
 			key.NotBefore = k.NotBefore.Time
 		}
@@ -191,7 +202,7 @@ func principal(in v1alpha1.Principal) tier.Principal {
 		if k.RevokedAt != nil {
 			key.RevokedAt = k.RevokedAt.Time
 		}
-		out.Keys = append(out.Keys, key)
+		out = append(out, key)
 	}
 	return out
 }
@@ -203,6 +214,23 @@ func (c *compiler) repository(in v1alpha1.Repository) {
 	}
 	if in.Spec.PollInterval != nil {
 		out.Poll = in.Spec.PollInterval.Duration
+	}
+	sources := in.Spec.ApprovalSources
+	out.FromForge = slices.Contains(sources, v1alpha1.ApprovalSourceForge)
+	out.FromRefs = len(sources) == 0 || slices.Contains(sources, v1alpha1.ApprovalSourceAttestation)
+	if in.Spec.ForgeSigner != nil {
+		out.ForgeKeys = keys(in.Spec.ForgeSigner.Keys)
+	}
+	if in.Spec.Forge != nil {
+		forge, err := forgeOf(*in.Spec.Forge)
+		if err != nil {
+			c.problem("repository %q: forge: %v", in.Name, err)
+		} else {
+			out.Forge = &forge
+		}
+	}
+	if out.FromForge && out.Forge == nil {
+		c.problem("repository %q: approvalSources names Forge, and there is no forge to ask", in.Name)
 	}
 	c.world.Repositories[in.Name] = out
 }

@@ -62,6 +62,13 @@ type Repository struct {
 	Branches   []string      // protected branches
 	Poll       time.Duration // between two looks at it; 0: Fairway's choice
 	Baseline   string        // full hex id of the commit before which history is accepted
+	// Forge is where its changes are reviewed; nil: nowhere that Fairway could ask.
+	Forge *Forge
+	// ForgeKeys are the forge's own, with which it signs the commits that it makes.
+	ForgeKeys []Key
+	// FromForge and FromRefs say which approvals count: the forge's reviews, and the signed statements
+	// of the repository itself.
+	FromForge, FromRefs bool
 }
 
 // Install are the settings of the cluster binding that are no tier's.

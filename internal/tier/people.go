@@ -36,7 +36,9 @@ type Principal struct {
 	Emails []string
 	Users  []string // Kubernetes user names
 	Keys   []Key
-	Teams  []string // sorted
+	// Accounts are those on forges.
+	Accounts []Account
+	Teams    []string // sorted
 }
 
 // People is everybody Fairway knows. The zero value knows nobody.
@@ -47,6 +49,8 @@ type People struct {
 	byEmail map[string]string // lower-cased
 	byUser  map[string]string
 	claims  map[string][]string // lower-cased address to everybody who claims it, sorted
+	// accounts are those of forges, each with everybody who claims it, sorted.
+	accounts map[Account][]string
 }
 
 // TeamSpec is one team as it was declared.
@@ -57,7 +61,7 @@ type TeamSpec struct {
 
 // NewPeople joins teams into people. A principal may stand in several teams under one name; the
 // identities are joined, and where two teams give one key different windows, the narrower holds.
-// An e-mail address, user or key that two names claim belongs to neither, since one person could
+// An e-mail address, user, key or account that two names claim belongs to neither, since one person could
 // otherwise be counted twice. A principal without a name, or with one that could be taken for an
 // address, is left out. The conflicts are returned, sorted.
 func NewPeople(digest string, teams []TeamSpec) (People, []string) {
@@ -84,6 +88,7 @@ func NewPeople(digest string, teams []TeamSpec) (People, []string) {
 	conflicts = append(conflicts, p.index(p.byEmail, "e-mail address", func(m *Principal) []string { return lower(m.Emails) })...)
 	conflicts = append(conflicts, p.index(p.byUser, "user", func(m *Principal) []string { return m.Users })...)
 	conflicts = append(conflicts, p.dropSharedKeys()...)
+	conflicts = append(conflicts, p.claimAccounts()...)
 	slices.Sort(conflicts)
 	return p, conflicts
 }
@@ -97,6 +102,7 @@ func (p *People) join(team string, m Principal) {
 	have.Robot = have.Robot || m.Robot
 	have.Emails = union(have.Emails, m.Emails)
 	have.Users = union(have.Users, m.Users)
+	have.Accounts = unionAccounts(have.Accounts, m.Accounts)
 	have.Teams = union(have.Teams, []string{team})
 	for _, k := range m.Keys {
 		have.addKey(k)
