@@ -43,8 +43,8 @@ type Forge struct {
 	// +optional
 	WebhookSecret *SecretReference `json:"webhookSecret,omitempty"`
 
-	// privateAddresses says whether the forge may have a loopback, link-local or private address. With
-	// Deny, whatever name resolves to one is not called.
+	// privateAddresses says whether the forge may be at a loopback or private address. With
+	// Deny, a name that resolves to one is not called.
 	// +optional
 	// +kubebuilder:default=Deny
 	PrivateAddresses PrivateAddresses `json:"privateAddresses,omitempty"`

@@ -31,7 +31,11 @@ func proof() *ProvenCommit {
 			Judgements: []Judgement{{Tier: "production", Verdict: VerdictPending, PolicyDigest: strings.Repeat("7", 64), Missing: []string{"owner"}, JudgedAt: at}},
 			Approvers:  []string{"linus"},
 			Approvals:  []StoredApproval{{Principal: "linus", Decision: DecisionApprove, EnvelopeDigest: strings.Repeat("8", 64), Source: "refs/fairway/approvals/linus"}},
-			Revoked:    RevokedOffBranch, ExpiresAt: &at,
+			Reviews: []StoredReview{{
+				Page: "https://git.example.com/acme/fleet/pulls/7", MergeBase: strings.Repeat("4", 40), Head: strings.Repeat("2", 40),
+				RawDiffID: strings.Repeat("9", 64), Evidence: strings.Repeat("a", 64), Contributors: []string{"ada"}, Approvers: []string{"linus"},
+			}},
+			Revoked: RevokedOffBranch, ExpiresAt: &at,
 			Signature: &Signature{KeyID: strings.Repeat("6", 64), Value: "c3RhdHVz"},
 		},
 	}
@@ -54,7 +58,7 @@ func payloads(t *testing.T, p *ProvenCommit) string {
 // The bytes are part of the API: what was signed by one version must verify in the next.
 func TestSigningPayloadIsPinned(t *testing.T) {
 	p := proof()
-	p.Spec.Closure, p.Spec.Objects, p.Spec.Trailers, p.Status.Approvals = nil, nil, nil, nil
+	p.Spec.Closure, p.Spec.Objects, p.Spec.Trailers, p.Status.Approvals, p.Status.Reviews = nil, nil, nil, nil, nil
 	want := `fairway.dev/v1alpha1 ProvenCommit spec
 {"name":"shop-6a6e04de0389","namespace":"shop","spec":{"author":"ada","base":"` + p.Spec.Base + `","clusterID":"cluster","commit":"` + p.Spec.Commit +
 		`","height":1152921504606846976,"namespaceUID":"namespace","provenAt":"2026-11-23T15:00:00Z","prover":"v0.1.0","shard":{"count":2,"index":1},` +

@@ -301,6 +301,13 @@ type ProvenCommitStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	Approvals []StoredApproval `json:"approvals,omitempty"`
 
+	// reviews are what the repository's forge said of the changes that landed, as they were judged, so
+	// that they can be judged again while the forge cannot be asked.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Reviews []StoredReview `json:"reviews,omitempty"`
+
 	// revoked says why the proof counts no longer. Left out: it counts.
 	// +optional
 	Revoked RevocationReason `json:"revoked,omitempty"`
@@ -343,29 +350,4 @@ type Judgement struct {
 	// judgedAt is when.
 	// +required
 	JudgedAt metav1.Time `json:"judgedAt"`
-}
-
-// StoredApproval is one verified statement.
-type StoredApproval struct {
-	// principal is who made it.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	Principal string `json:"principal"`
-
-	// decision is what it says.
-	// +required
-	Decision ApprovalDecision `json:"decision"`
-
-	// envelopeDigest is the SHA-256, in hex, of the signed envelope.
-	// +required
-	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
-	// +kubebuilder:validation:MaxLength=64
-	EnvelopeDigest string `json:"envelopeDigest"`
-
-	// source is where it was found: a ref and commit.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	Source string `json:"source"`
 }

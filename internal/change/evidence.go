@@ -57,6 +57,9 @@ type Signature struct {
 	SignedAt    time.Time // as the signer says
 	PayloadHash string    // SHA-256 of the signed payload in hex; unlike a commit id not malleable
 	Detail      string    // why it is not Good, for people
+	// ByForge: Good, by the repository's forge, which proves that the forge made the commit. It has no
+	// Principal, and counts only for the landing of a change that was approved.
+	ByForge bool
 }
 
 // Person is a name and an address as a commit spells them: free text, a hint.
@@ -132,6 +135,26 @@ type Landing struct {
 	// None of them can approve the unit.
 	Contributors []string
 	Approvals    []Approval // verified, for exactly this unit; withdrawn ones are left out
+	// Page is where the unit is reviewed, for people; empty: not known.
+	Page string
+	// Objections name who asks for changes there. While there are any, no review of it counts.
+	Objections []string
+}
+
+// Proposal is a change on its forge: what it brings, as git says, and what people said of it there.
+type Proposal struct {
+	Number int64
+	Page   string // URL, for people
+	Branch string // that it is to land on
+	Unit   Unit
+	// Contributors are the principals who, as the forge knows, opened it or pushed to it. An account
+	// of nobody stands as "<account>".
+	Contributors []string
+	Approvals    []Approval // that count by all the forge says
+	Objections   []string   // principals who ask for changes
+	Evidence     string     // SHA-256 in hex of what was read
+	// Stale says why it could not be read again just now; empty: it is what the forge says now.
+	Stale string
 }
 
 // Step is one piece of the first-parent chain.
@@ -160,6 +183,9 @@ type Evidence struct {
 	// Continuous: Base is on the candidate's first-parent chain, so no history was rewritten.
 	Continuous Found
 	Steps      []Step // Base..Commit, oldest first, without a gap
+	// Unasked says why the forge could not be asked, although something is missing that it may have;
+	// empty: it was asked, or has no say.
+	Unasked string
 	// Rendered: the source renders at the candidate.
 	Rendered     Found
 	RenderDetail string // why it does not, for people

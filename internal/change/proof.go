@@ -37,7 +37,10 @@ type Proof struct {
 	Trailers   []Trailer
 	Approvers  []string
 	Approvals  []Approval // verified statements that were judged
-	Revoked    bool       // no longer on the branch, or an approval was withdrawn before delivery
+	// Reviews are what the forge said of the changes that landed, as they were judged. They stand in
+	// for the forge where it cannot be asked.
+	Reviews []Proposal
+	Revoked bool // no longer on the branch, or an approval was withdrawn before delivery
 }
 
 // Judgement is a tier's standing verdict on a proof.

@@ -276,6 +276,12 @@ func (s *story) readEvidence(t *testing.T, w []string) {
 		ev.Base = strings.Join(arg, "")
 	case "rendered":
 		ev.Rendered, ev.RenderDetail = found(t, arg[0]), strings.Join(arg[1:], " ")
+	case "unasked":
+		ev.Unasked = strings.Join(arg, " ")
+	case "page":
+		s.landing(t).Page = arg[0]
+	case "objection":
+		s.landing(t).Objections = append(s.landing(t).Objections, arg...)
 	case "step":
 		ev.Steps = append(ev.Steps, change.Step{Touches: change.Present, Undone: change.Absent})
 	case "touches":
@@ -346,8 +352,8 @@ func (s *story) readApproval(t *testing.T, w []string) change.Approval {
 	return a
 }
 
-// readCommit reads "id author signature", where the signature is a name for a good one, or
-// "-State", and then "merge" or trailers "Key:value".
+// readCommit reads "id author signature", where the signature is a name for a good one, "+forge" for
+// the forge's, or "-State", and then "merge" or trailers "Key:value".
 func readCommit(t *testing.T, w []string) change.Commit {
 	t.Helper()
 	if len(w) < 3 {
@@ -361,6 +367,9 @@ func readCommit(t *testing.T, w []string) change.Commit {
 		ID: w[0], Tree: "tree-" + w[0], Parents: []string{"parent"},
 		Author: change.Person{Name: w[1], Email: address}, Committer: change.Person{Name: w[1], Email: address},
 		Signature: change.Signature{State: change.Good, Principal: w[2]},
+	}
+	if w[2] == "+forge" {
+		c.Signature = change.Signature{State: change.Good, ByForge: true}
 	}
 	if state, bad := strings.CutPrefix(w[2], "-"); bad {
 		c.Signature = change.Signature{State: change.SignatureState(state)}

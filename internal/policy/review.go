@@ -21,6 +21,11 @@ type review struct {
 	signed map[string]bool
 	names  []string          // of signed, sorted
 	void   map[string]string // principals whose statement does not count, and why
+	// page is where it is reviewed, against who asks for changes there, and unasked why the forge
+	// could not be asked; all for people.
+	page    string
+	against []string
+	unasked string
 }
 
 func newReview(c commitCase, s change.Step) review {
@@ -28,6 +33,7 @@ func newReview(c commitCase, s change.Step) review {
 	if s.Landing == nil {
 		return r
 	}
+	r.page, r.against, r.unasked = s.Landing.Page, s.Landing.Objections, c.ev.Unasked
 	for _, a := range s.Landing.Approvals {
 		r.count(c, *s.Landing, a)
 	}

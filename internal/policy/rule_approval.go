@@ -76,11 +76,18 @@ func (r *review) missing(rule tier.ApprovalRule, places int, at string) Finding 
 	if said := r.said(); said != "" {
 		detail += " (" + said + ")"
 	}
+	if r.unasked != "" {
+		detail += "; could not ask the forge for more: " + Quote(r.unasked)
+	}
 	could := func(name string) bool { return r.mayFill(name, rule) }
 	if r.able(could) < need {
 		return unmet(CodeApproval, Deny, detail+"; too few people could give it")
 	}
-	return unmet(CodeApproval, Pending, detail, r.candidates(could)...)
+	f := unmet(CodeApproval, Pending, detail, r.candidates(could)...)
+	if r.page != "" && !rule.Level.Signed() {
+		f.Remedy = "Ask one of those named to review it: " + plain(r.page)
+	}
+	return f
 }
 
 // able counts the people who could do something, whoever has approved yet.
@@ -111,6 +118,9 @@ func (r *review) said() string {
 		}
 	}
 	slices.Sort(void)
+	if len(r.against) > 0 {
+		void = append(void, "changes asked for by "+list(r.against)+", so that no review counts")
+	}
 	return join(append(who, void...))
 }
 

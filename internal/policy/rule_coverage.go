@@ -31,7 +31,7 @@ func judgeCoverage(c commitCase) []Finding {
 		if !needsLanding(c.tier, s) {
 			continue
 		}
-		if f := uncovered(s); f.Outcome != Allow {
+		if f := uncovered(c, s); f.Outcome != Allow {
 			findings = append(findings, f)
 		}
 	}
@@ -60,9 +60,11 @@ func merges(s change.Step) bool {
 	return false
 }
 
-func uncovered(s change.Step) Finding {
+func uncovered(c commitCase, s change.Step) Finding {
 	at := short(landed(s).ID)
 	switch {
+	case s.Landing == nil && c.ev.Unasked != "":
+		return unmet(CodeCoverage, Pending, "could not ask the forge what landed as "+at+": "+Quote(c.ev.Unasked))
 	case s.Landing == nil:
 		return unmet(CodeCoverage, Pending, "nobody has approved what landed as "+at)
 	case s.Landing.Proven == change.Absent:

@@ -55,5 +55,9 @@ func (r *review) missingOtherSide(at string) Finding {
 	if r.able(r.otherSide) == 0 {
 		return unmet(CodeReciprocity, Deny, detail+"; there is nobody else")
 	}
-	return unmet(CodeReciprocity, Pending, detail, r.candidates(r.otherSide)...)
+	f := unmet(CodeReciprocity, Pending, detail, r.candidates(r.otherSide)...)
+	if r.page != "" && !r.tier.ReciprocalLevel().Signed() {
+		f.Remedy = "Ask somebody of another team to review it: " + plain(r.page)
+	}
+	return f
 }

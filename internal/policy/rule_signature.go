@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -11,7 +12,8 @@ import (
 // it of each commit of the steps that touch what the source reads and of the change units that
 // they landed; Head of the candidate alone; None of no commit. Where no teams are listed any
 // person of any team may sign; a robot only as a member of a listed team. Who made a merge commit
-// signs like anybody else.
+// signs like anybody else; the forge's own key counts for that commit, where what it lands is proven
+// and somebody who counts has approved it, and for no commit that the change brings.
 //
 // The unit of a step that is not proven to have landed is left to the coverage rule, which refuses
 // it. A signature that nobody looked at is Unknown, every other state than Good is Deny.
@@ -25,19 +27,19 @@ func signatureRule() rule {
 }
 
 func judgeSignature(c commitCase) []Finding {
-	var commits []change.Commit
+	var commits []signed
 	switch c.tier.Signatures.Require {
 	case tier.NoSignature:
 		return []Finding{admits(CodeSignature, "the tier asks for no signature")}
 	case tier.HeadOnly:
-		commits = []change.Commit{c.ev.Commit}
+		commits = []signed{headOf(c)}
 	default:
 		commits = everyCommit(c)
 	}
 	var findings []Finding
 	who := teams(c.tier.Signatures.From)
 	for _, commit := range commits {
-		if why, o := unsigned(c, commit.Signature); o != Allow {
+		if why, o := unsigned(c, commit); o != Allow {
 			findings = append(findings, unmet(CodeSignature, o, "commit "+short(commit.ID)+" "+why, who...))
 		}
 	}
@@ -47,46 +49,84 @@ func judgeSignature(c commitCase) []Finding {
 	return findings
 }
 
+// signed is a commit that must be, and the step that it landed by; nil: it is part of what landed.
+type signed struct {
+	change.Commit
+	step *change.Step
+}
+
+// headOf is the candidate.
+func headOf(c commitCase) signed {
+	for i, s := range c.ev.Steps {
+		if n := len(s.Commits); n > 0 && s.Commits[n-1].ID == c.ev.Commit.ID {
+			return signed{c.ev.Commit, &c.ev.Steps[i]}
+		}
+	}
+	return signed{Commit: c.ev.Commit}
+}
+
 // everyCommit are the commits that EveryCommit asks a signature of. A fast-forward lands the very
 // commits of its unit; those are named once, unless the evidence says different things of them.
-func everyCommit(c commitCase) []change.Commit {
+func everyCommit(c commitCase) []signed {
 	type key struct {
 		id string
 		s  change.Signature
 	}
-	var commits []change.Commit
+	var commits []signed
 	seen := map[key]bool{}
-	add := func(more []change.Commit) {
+	add := func(more []change.Commit, step *change.Step) {
 		for _, m := range more {
 			if k := (key{m.ID, m.Signature}); !seen[k] {
-				commits = append(commits, m)
+				commits = append(commits, signed{m, step})
 				seen[k] = true
 			}
 		}
 	}
-	for _, s := range c.steps {
-		add(s.Commits)
+	for i, s := range c.steps {
+		add(s.Commits, &c.steps[i])
 		if s.Landing != nil && s.Landing.Proven == change.Present && needsLanding(c.tier, s) {
-			add(s.Landing.Commits)
+			add(s.Landing.Commits, nil)
 		}
 	}
 	return commits
 }
 
 // unsigned says why a signature does not count, or Allow.
-func unsigned(c commitCase, s change.Signature) (string, Outcome) {
-	switch s.State {
-	case change.Good:
-		if !maySign(c.tier.Signatures, c.people, s.Principal) {
-			return "is signed by " + Quote(s.Principal) + ", whom the tier does not list", Deny
-		}
+func unsigned(c commitCase, commit signed) (string, Outcome) {
+	s := commit.Signature
+	switch {
+	case s.State == change.Good && s.ByForge:
+		return byForge(c, commit)
+	case s.State == change.Good && !maySign(c.tier.Signatures, c.people, s.Principal):
+		return "is signed by " + Quote(s.Principal) + ", whom the tier does not list", Deny
+	case s.State == change.Good:
 		return "", Allow
-	case change.Unchecked:
+	case s.State == change.Unchecked:
 		return "has a signature that nobody has checked", Unknown
-	case change.Unsigned:
+	case s.State == change.Unsigned:
 		return "is not signed", Deny
 	}
 	return "has a signature that does not count: " + plain(string(s.State)), Deny
+}
+
+// byForge says why the forge's signature does not count, or Allow.
+func byForge(c commitCase, commit signed) (string, Outcome) {
+	const needs = "is signed by the forge, whose key counts only for the landing of a change that was approved"
+	switch {
+	case commit.step == nil:
+		return "was made on the forge and is signed by it, not by its author", Deny
+	case commit.step.Landing == nil:
+		return needs, Pending
+	case commit.step.Landing.Proven == change.Absent:
+		return needs, Deny
+	case commit.step.Landing.Proven != change.Present:
+		return needs, Unknown
+	case slices.ContainsFunc(commit.step.Landing.Commits, func(own change.Commit) bool { return own.ID == commit.ID }):
+		return "was made on the forge and is signed by it, not by its author", Deny
+	case len(newReview(c, *commit.step).names) == 0:
+		return needs, Pending
+	}
+	return "", Allow
 }
 
 // maySign reports whether a principal's signature counts.

@@ -51,8 +51,9 @@ func (r *run) grounded(p change.Proof) bool {
 func (r *run) judge(ctx context.Context, commit, base string) (Result, error) {
 	ev := change.Evidence{
 		Repository: r.work.Repository.Name, URL: r.work.Repository.URL, Branch: r.work.Source.Branch,
-		Source: r.work.Source.Name, Namespace: r.work.Binding.Namespace, Base: base,
+		Source: r.work.Source.Name, Namespace: r.work.Binding.Namespace, Base: base, Unasked: r.unasked,
 	}
+	r.heard = nil
 	var err error
 	if ev.Commit, err = r.rooms.Commits.Verified(ctx, commit); err != nil {
 		return Result{}, fmt.Errorf("reading commit %q: %w", commit, err)
@@ -151,7 +152,7 @@ func (r *run) cover(ctx context.Context, ev *change.Evidence, after change.Closu
 	}
 	ev.Continuous = change.Present
 	for i := range steps {
-		if err := r.fill(ctx, &steps[i], ev.Branch); err != nil {
+		if err := r.fill(ctx, ev, &steps[i]); err != nil {
 			return err
 		}
 	}
@@ -166,17 +167,20 @@ func (r *run) units() []change.Unit {
 		units = append(units, *r.work.Ahead)
 	}
 	for _, a := range r.approvals {
-		u := change.Unit{MergeBase: a.MergeBase, Head: a.Head, RawDiffID: a.RawDiffID}
-		if !slices.Contains(units, u) {
-			units = append(units, u)
-		}
+		units = append(units, change.Unit{MergeBase: a.MergeBase, Head: a.Head, RawDiffID: a.RawDiffID})
 	}
-	return units
+	units = append(units, r.proposed()...)
+	seen := map[change.Unit]bool{}
+	return slices.DeleteFunc(units, func(u change.Unit) bool {
+		again := seen[u] || u.RawDiffID == ""
+		seen[u] = true
+		return again
+	})
 }
 
 // fill verifies the commits of a step that touches the source, and finds who contributed to its
 // landing and who approved it. A step that touches nothing is left alone: nothing is asked of it.
-func (r *run) fill(ctx context.Context, step *change.Step, branch string) error {
+func (r *run) fill(ctx context.Context, ev *change.Evidence, step *change.Step) error {
 	if step.Touches == change.Absent || step.Undone == change.Present {
 		return nil
 	}
@@ -191,11 +195,11 @@ func (r *run) fill(ctx context.Context, step *change.Step, branch string) error 
 	}
 	step.Landing.Contributors = contributors(r.work.People, *step)
 	for _, a := range r.approvals {
-		if r.speaksOf(a, *step.Landing, branch) {
+		if r.speaksOf(a, *step.Landing, ev.Branch) {
 			step.Landing.Approvals = append(step.Landing.Approvals, a)
 		}
 	}
-	return nil
+	return r.hear(ctx, ev, step.Landing)
 }
 
 // speaksOf reports whether an approval is about exactly this landing, here. An approval said of
@@ -231,7 +235,7 @@ func contributors(people tier.People, step change.Step) []string {
 	for _, c := range step.Landing.Commits {
 		add(c.Author.Email)
 		add(c.Committer.Email)
-		if c.Signature.State == change.Good {
+		if c.Signature.State == change.Good && c.Signature.Principal != "" {
 			all = append(all, c.Signature.Principal)
 		}
 		for _, address := range coAuthors(c) {
@@ -283,7 +287,7 @@ func (r *run) proof(ev change.Evidence, rendered Rendered, height int64) change.
 		Key: r.work.Key(), Source: ev.Source, Commit: ev.Commit.ID, Tree: ev.Commit.Tree, Height: height,
 		ProvenAt: r.now, Base: ev.Base, Closure: rendered.Closure, Objects: rendered.Objects,
 		Subject: ev.Commit.Subject, Author: authorName(r.work.People, ev), Trailers: ev.Commit.Trailers,
-		Approvers: approvers(ev), Approvals: approvals(ev), Revoked: ev.OnBranch != change.Present,
+		Approvers: approvers(ev), Approvals: approvals(ev), Reviews: slices.Clone(r.heard), Revoked: ev.OnBranch != change.Present,
 	}
 }
 

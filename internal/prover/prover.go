@@ -66,6 +66,8 @@ type Rooms struct {
 	Commits    Commits
 	Statements Statements
 	Renderer   Renderer
+	// Forge is nil where no review on a forge counts.
+	Forge Forge
 }
 
 // Work is one source to prove.
@@ -126,6 +128,9 @@ func Prove(ctx context.Context, rooms Rooms, work Work, now time.Time) ([]Result
 		return nil, fmt.Errorf("reading approvals of repository %q: %w", work.Repository.Name, err)
 	}
 	run.approvals = approvals
+	if err := run.listen(ctx); err != nil {
+		return nil, err
+	}
 	if work.Only != "" {
 		result, err := run.judge(ctx, work.Only, run.base(ctx, work.Only))
 		return []Result{result}, err
@@ -152,6 +157,9 @@ type run struct {
 	now       time.Time
 	approvals []change.Approval
 	rendered  map[string]Rendered
+	landed    []change.Proposal // on the source's branch, as the forge knows
+	unasked   string            // why the forge could not be asked
+	heard     []change.Proposal // by the judgement that is being made
 }
 
 // newCommits judges the candidates up to head that have no proof yet, oldest first.
@@ -228,6 +236,9 @@ func (r *run) rejudge(ctx context.Context) ([]Result, error) {
 		if on {
 			if result, err = r.judge(ctx, p.Commit, r.baseAgain(p)); err != nil {
 				return nil, err
+			}
+			if r.outlasts(p, result) {
+				continue
 			}
 		}
 		r.work.Known[i] = result.Proof

@@ -39,6 +39,7 @@ func ToStatus(p change.Proof, at time.Time) v1alpha1.ProvenCommitStatus {
 			Principal: a.Principal, Decision: v1alpha1.ApprovalDecision(a.Decision), EnvelopeDigest: a.Digest, Source: cutText(a.Source, 512),
 		})
 	}
+	s.Reviews = toReviews(p.Reviews)
 	if p.Revoked {
 		s.Revoked = v1alpha1.RevokedOffBranch
 	}
@@ -66,6 +67,7 @@ func fromStatus(p *change.Proof, s v1alpha1.ProvenCommitStatus) {
 			Principal: a.Principal, Decision: change.Decision(a.Decision), Digest: a.EnvelopeDigest, Source: a.Source,
 		})
 	}
+	p.Reviews = fromReviews(s.Reviews, p.Key.Branch)
 	p.Revoked = s.Revoked != ""
 }
 
