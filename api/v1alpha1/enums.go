@@ -167,7 +167,7 @@ const (
 // Render names the way a source's files become objects.
 //
 // +enum
-// +kubebuilder:validation:Enum=Plain;Kustomize
+// +kubebuilder:validation:Enum=Plain;Kustomize;Helm
 type Render string
 
 // The renderers.
@@ -176,6 +176,8 @@ const (
 	RenderPlain Render = "Plain"
 	// RenderKustomize builds the kustomization of the folder.
 	RenderKustomize Render = "Kustomize"
+	// RenderHelm renders the chart of the folder.
+	RenderHelm Render = "Helm"
 )
 
 // Recreate says whether an engine may delete and re-create an object to get past an immutable field.

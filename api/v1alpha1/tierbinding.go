@@ -83,6 +83,8 @@ type TierBindingSpec struct {
 }
 
 // Source is one recipe: where content comes from, how it is rendered and who delivers it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.helm) == (self.render == 'Helm')",message="helm names the release of a chart: set it where render is Helm, and nowhere else"
 type Source struct {
 	// name says which source it is; denials show it.
 	// +required
@@ -116,6 +118,10 @@ type Source struct {
 	// +required
 	Render Render `json:"render"`
 
+	// helm says which release of the chart is rendered; with render Helm, and only then.
+	// +optional
+	Helm *HelmRender `json:"helm,omitempty"`
+
 	// fieldManager is the name under which the engine applies. Left out: the engine's usual one.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -135,7 +141,7 @@ type Source struct {
 
 // Via says which engine delivers a source; at most one of its fields is set.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.flux), has(self.argoCD), has(self.ci)].filter(x, x).size() <= 1",message="a source is delivered by one engine: keep one of flux, argoCD and ci"
+// +kubebuilder:validation:XValidation:rule="[has(self.flux), has(self.argoCD), has(self.helm), has(self.helmRelease), has(self.ci)].filter(x, x).size() <= 1",message="a source is delivered by one engine: keep one of flux, argoCD, helm, helmRelease and ci"
 type Via struct {
 	// flux is a Flux Kustomization.
 	// +optional
@@ -144,6 +150,14 @@ type Via struct {
 	// argoCD is an Argo CD Application.
 	// +optional
 	ArgoCD *ViaArgoCD `json:"argoCD,omitempty"`
+
+	// helm is Helm's own command line.
+	// +optional
+	Helm *ViaHelm `json:"helm,omitempty"`
+
+	// helmRelease is a HelmRelease of Flux.
+	// +optional
+	HelmRelease *ViaHelmRelease `json:"helmRelease,omitempty"`
 
 	// ci is a pipeline, or people, who apply by themselves.
 	// +optional

@@ -17,7 +17,6 @@ import (
 	"github.com/fairway-dev/fairway/internal/gitrepo"
 	"github.com/fairway-dev/fairway/internal/origin"
 	"github.com/fairway-dev/fairway/internal/prover"
-	"github.com/fairway-dev/fairway/internal/render"
 	"github.com/fairway-dev/fairway/internal/signature"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -191,7 +190,7 @@ func (in *inspector) differs(ctx context.Context, work prover.Work, commit, file
 	if err != nil {
 		return nil, err
 	}
-	result, refusal, err := in.renders.Render(ctx, treeFS{tree}, render.Source{Kind: work.Source.Render, Path: work.Source.Path, Namespace: work.Binding.Namespace})
+	result, refusal, err := in.renders.Render(ctx, treeFS{tree}, renderSource(work.Source, work.Binding.Namespace))
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (s sources) render(ctx context.Context, commit string, source tier.Source, 
 	if err != nil {
 		return prover.Rendered{}, err
 	}
-	result, refusal, err := s.mirrors.renderer.Render(ctx, treeFS{tree}, render.Source{Kind: source.Render, Path: source.Path, Namespace: namespace})
+	result, refusal, err := s.mirrors.renderer.Render(ctx, treeFS{tree}, renderSource(source, namespace))
 	out := prover.Rendered{Closure: result.Closure}
 	var unreadable *gitrepo.UnreadableError
 	var limit *gitrepo.LimitError
@@ -65,6 +65,14 @@ func (s sources) render(ctx context.Context, commit string, source tier.Source, 
 	}
 	out.Objects, out.Refusal = s.digest(result, source, namespace)
 	return out, nil
+}
+
+// renderSource is what a source of a binding asks the renderer for.
+func renderSource(source tier.Source, namespace string) render.Source {
+	return render.Source{
+		Kind: source.Render, Path: source.Path, Namespace: namespace,
+		Helm: render.Helm{Helm: source.Helm, Marked: source.Via.ByHelm()},
+	}
 }
 
 func (s sources) digest(result render.Result, source tier.Source, namespace string) (objects []change.ProvenObject, refusal string) {

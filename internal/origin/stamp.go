@@ -71,6 +71,8 @@ func MarksOf(via tier.Via, id change.ObjectID, namespace string) Marks {
 	switch via.Engine {
 	case "Flux":
 		return Marks{Labels: map[string]string{fluxName: owner, fluxNamespace: ownerNamespace}}
+	case "HelmRelease": // beside what Helm adds, which depends on the release and is rendered
+		return Marks{Labels: map[string]string{fluxHelmName: owner, fluxHelmNamespace: ownerNamespace}}
 	case "ArgoCD":
 		if qualified {
 			owner = ownerNamespace + "_" + owner

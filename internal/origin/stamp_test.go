@@ -149,7 +149,13 @@ func TestMarks(t *testing.T) {
 		},
 		{name: "kubectl", via: tier.Via{Engine: "CI"}, id: web},
 		{name: "no owner", via: tier.Via{Engine: "Flux"}, id: web},
-		{name: "another engine", via: tier.Via{Engine: "HelmRelease", Owner: "web"}, id: web},
+		{
+			name: "helm release of flux", via: tier.Via{Engine: "HelmRelease", Owner: "flux-system/web"}, id: web,
+			want: Marks{Labels: map[string]string{fluxHelmName: "web", fluxHelmNamespace: "flux-system"}},
+			owns: change.Origin{Engine: "Flux", Owner: "HelmRelease flux-system/web"},
+		},
+		{name: "helm, whose marks are rendered", via: tier.Via{Engine: "Helm"}, id: web},
+		{name: "another engine", via: tier.Via{Engine: "Fleet", Owner: "web"}, id: web},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -26,7 +26,9 @@ func BenchmarkRender(b *testing.B) {
 			list += fmt.Sprintf("- ../plain/%d.yaml\n", i)
 		}
 		tree["kustomize/kustomization.yaml"] = &fstest.MapFile{Data: []byte(list + "namespace: shop\nimages: [{name: nginx, newTag: '2'}]\n")}
-		for _, src := range []Source{{tier.Plain, "plain", "shop"}, {tier.Kustomize, "kustomize", "shop"}} {
+		for _, src := range []Source{
+			{Kind: tier.Plain, Path: "plain", Namespace: "shop"}, {Kind: tier.Kustomize, Path: "kustomize", Namespace: "shop"},
+		} {
 			b.Run(fmt.Sprintf("%s/%d", src.Kind, n), func(b *testing.B) {
 				renderer := New(DefaultLimits(), nil)
 				for b.Loop() {

@@ -9,8 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"github.com/fairway-dev/fairway/internal/tier"
 )
 
 // TestDocs renders the examples of docs/sources.md.
@@ -27,8 +25,8 @@ func TestDocs(t *testing.T) {
 		block, _, _ = strings.Cut(block, "```")
 		archive := txtar.Parse([]byte(block))
 		words := strings.Fields(string(archive.Comment))
-		if len(words) != 3 {
-			t.Fatalf("the first line of an example holds renderer, path and namespace: %q", archive.Comment)
+		if len(words) < 3 {
+			t.Fatalf("the first line of an example holds renderer, path and namespace, of a chart also the release: %q", archive.Comment)
 		}
 		tree, want := fstest.MapFS{}, ""
 		for _, f := range archive.Files {
@@ -39,7 +37,7 @@ func TestDocs(t *testing.T) {
 				tree[f.Name] = &fstest.MapFile{Data: f.Data}
 			}
 		}
-		source := Source{Kind: tier.Render(words[0]), Path: words[1], Namespace: words[2]}
+		source := sourceOf(words)
 		result, refusal, err := New(DefaultLimits(), nil).Render(context.Background(), tree, source)
 		if err != nil {
 			t.Fatal(err)

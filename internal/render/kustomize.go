@@ -15,36 +15,39 @@ import (
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
-// buildKustomize builds in a goroutine of its own, since kustomize cannot be interrupted: when the
-// time runs out the caller goes on, and the next kustomization waits until this one has ended.
-func (r *Renderer) buildKustomize(ctx context.Context, tree fs.FS, src Source) (Result, error) {
-	select {
-	case r.turn <- struct{}{}:
-	case <-ctx.Done():
-		return Result{}, fmt.Errorf("waiting for the kustomization before: %w", ctx.Err())
-	}
+// alone builds in a goroutine of its own, since the libraries cannot be interrupted: when the time runs
+// out the caller goes on, and the next one waits until this one has ended.
+func (r *Renderer) alone(build func(v *view, c *collector, src Source) error) func(context.Context, fs.FS, Source) (Result, error) {
 	type outcome struct {
 		result Result
 		err    error
 	}
-	done := make(chan outcome, 1)
-	go func() {
-		defer func() { <-r.turn }()
-		v := newView(ctx, tree, r.limits)
-		objects, err := r.collect(v, src, func(c *collector) error { return kustomize(v, c, src.Path) })
-		done <- outcome{Result{Objects: objects, Closure: v.closure(src.Path)}, err}
-	}()
-	select {
-	case o := <-done:
-		return o.result, o.err
-	case <-ctx.Done():
-		return Result{Closure: change.Closure{Prefix: src.Path}}, fmt.Errorf("building the kustomization: %w", ctx.Err())
+	return func(ctx context.Context, tree fs.FS, src Source) (Result, error) {
+		select {
+		case r.turn <- struct{}{}:
+		case <-ctx.Done():
+			return Result{}, fmt.Errorf("waiting for the render before: %w", ctx.Err())
+		}
+		done := make(chan outcome, 1)
+		go func() {
+			defer func() { <-r.turn }()
+			v := newView(ctx, tree, r.limits)
+			objects, err := r.collect(v, src, func(c *collector) error { return build(v, c, src) })
+			done <- outcome{Result{Objects: objects, Closure: v.closure(src.Path)}, err}
+		}()
+		select {
+		case o := <-done:
+			return o.result, o.err
+		case <-ctx.Done():
+			return Result{Closure: change.Closure{Prefix: src.Path}}, fmt.Errorf("building it: %w", ctx.Err())
+		}
 	}
 }
 
 // kustomize vets the kustomization in a directory, builds it, and reads what comes out the way
 // kubectl, Flux and Argo CD do: as text.
-func kustomize(v *view, c *collector, dir string) error {
+func kustomize(v *view, c *collector, src Source) error {
+	dir := src.Path
 	t := &vetter{v: v, files: map[string]bool{}, loads: map[string]int{}}
 	if _, err := t.base(dir, 0); err != nil {
 		return err

@@ -52,6 +52,7 @@ type Object struct {
 type collector struct {
 	limits    Limits
 	namespace string
+	fill      string // the namespace of objects that name none; empty: namespace
 	scope     Scope
 	objects   []Object
 }
@@ -178,8 +179,8 @@ func (c *collector) place(o *Object, defined map[schema.GroupKind]bool) {
 		return
 	}
 	if o.ID.Namespace == "" {
-		o.ID.Namespace = c.namespace
-		meta["namespace"] = c.namespace
+		o.ID.Namespace = cmp.Or(c.fill, c.namespace)
+		meta["namespace"] = o.ID.Namespace
 	}
 	o.Place = Elsewhere
 	if o.ID.Namespace == c.namespace {

@@ -29,7 +29,8 @@ const (
 	OutsideTree     Reason = "OutsideTree"     // a path that leaves the repository
 	NoKustomization Reason = "NoKustomization" // no kustomization file in a directory that needs one
 	Cycle           Reason = "Cycle"           // a kustomization that contains itself
-	Unbuildable     Reason = "Unbuildable"     // kustomize gives up on it
+	Unbuildable     Reason = "Unbuildable"     // kustomize or helm gives up on it
+	Unbindable      Reason = "Unbindable"      // renders to something else each time, or on each cluster
 )
 
 // Refusal says why a source does not render. It is final for this commit: only another commit, or

@@ -16,6 +16,14 @@ type Source struct {
 	Kind      tier.Render
 	Path      string // clean and relative, "." for the root of the tree
 	Namespace string // that the source is delivered to
+	Helm      Helm   // where Kind is tier.Chart
+}
+
+// Helm is how a chart is rendered.
+type Helm struct {
+	tier.Helm
+	// Marked: Helm itself applies what is rendered, so that the objects carry its marks.
+	Marked bool
 }
 
 // Result is what a source renders to.
@@ -40,7 +48,7 @@ func (r Result) CRDs() []Object {
 
 // Renderer renders sources within limits. One Renderer serves any number of goroutines. Use one in
 // a process: the kustomize library keeps state of its own for the whole process, so kustomizations
-// are rendered one after the other, and the Renderer is what queues them.
+// (and charts, for the memory that they take) are rendered one after the other, and the Renderer is what queues them.
 type Renderer struct {
 	limits Limits
 	scope  Scope
@@ -72,7 +80,9 @@ func (r *Renderer) Render(ctx context.Context, tree fs.FS, src Source) (Result, 
 	switch src.Kind {
 	case tier.Plain:
 	case tier.Kustomize:
-		build = r.buildKustomize
+		build = r.alone(kustomize)
+	case tier.Chart:
+		build = r.alone(helm)
 	default:
 		return Result{}, &Refusal{Reason: Unsupported, Detail: fmt.Sprintf("there is no renderer named %s", cut(string(src.Kind)))}, nil
 	}

@@ -32,13 +32,23 @@ func (knows) Namespaced(group, _, kind string) (namespaced, known bool) {
 	return true, group == "known.example" && kind == "Known"
 }
 
-// testCase is one file of testdata/cases. Its first line holds renderer, path and namespace, and
+// testCase is one file of testdata/cases. Its first line holds renderer, path and namespace, for a chart
+// also the release and files of values, and
 // the file "want" what comes out.
 type testCase struct {
 	source  Source
 	tree    fstest.MapFS
 	archive *txtar.Archive
 	want    *txtar.File
+}
+
+// sourceOf reads the first line of a case.
+func sourceOf(words []string) Source {
+	source := Source{Kind: tier.Render(words[0]), Path: words[1], Namespace: words[2]}
+	if source.Kind == tier.Chart {
+		source.Helm = Helm{Helm: tier.Helm{Release: words[3], ValuesFiles: words[4:]}, Marked: true}
+	}
+	return source
 }
 
 func readCase(t testing.TB, file string) testCase {
@@ -49,11 +59,11 @@ func readCase(t testing.TB, file string) testCase {
 	}
 	first, _, _ := strings.Cut(string(archive.Comment), "\n")
 	words := strings.Fields(first)
-	if len(words) != 3 {
-		t.Fatalf("%s: the first line must hold renderer, path and namespace", file)
+	if len(words) < 3 {
+		t.Fatalf("%s: the first line must hold renderer, path and namespace, and of a chart the release and files of values", file)
 	}
 	c := testCase{
-		source:  Source{Kind: tier.Render(words[0]), Path: words[1], Namespace: words[2]},
+		source:  sourceOf(words),
 		archive: archive, tree: fstest.MapFS{},
 	}
 	for i := range archive.Files {
@@ -321,7 +331,7 @@ func (panicking) Open(string) (fs.File, error) { panic("hunter2") }
 // TestPanicsStayInside: a panic of the tree is an error, one of a library a refusal, and neither
 // repeats what it says.
 func TestPanicsStayInside(t *testing.T) {
-	for _, src := range []Source{{tier.Plain, ".", "shop"}, {tier.Kustomize, ".", "shop"}} {
+	for _, src := range []Source{{Kind: tier.Plain, Path: ".", Namespace: "shop"}, {Kind: tier.Kustomize, Path: ".", Namespace: "shop"}} {
 		tree := files("a.yaml", configMap)
 		if src.Kind == tier.Kustomize {
 			tree = files("kustomization.yaml", "resources: []")

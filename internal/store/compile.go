@@ -269,6 +269,14 @@ func source(in v1alpha1.Source) tier.Source {
 		Name: in.Name, Repository: in.Repository, Branch: in.Branch, Path: in.Path,
 		Render: tier.Render(in.Render), FieldManager: in.FieldManager, Recreate: tier.Recreate(in.Recreate),
 	}
+	if h := in.Helm; h != nil {
+		out.Helm = tier.Helm{
+			Release: h.Release, Namespace: h.Namespace, ValuesFiles: h.ValuesFiles, KubeVersion: h.KubeVersion, APIVersions: h.APIVersions,
+		}
+		if h.Values != nil {
+			out.Helm.Values = string(h.Values.Raw)
+		}
+	}
 	manager := "kubectl"
 	if v := in.Via; v != nil {
 		switch {
@@ -276,6 +284,10 @@ func source(in v1alpha1.Source) tier.Source {
 			out.Via, manager = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization}, "kustomize-controller"
 		case v.ArgoCD != nil:
 			out.Via, manager = tier.Via{Engine: "ArgoCD", Owner: v.ArgoCD.Application}, "argocd-controller"
+		case v.Helm != nil:
+			out.Via, manager = tier.Via{Engine: "Helm", Users: v.Helm.Users}, "helm"
+		case v.HelmRelease != nil:
+			out.Via, manager = tier.Via{Engine: "HelmRelease", Owner: v.HelmRelease.Name, Users: v.HelmRelease.Users}, "helm-controller"
 		case v.CI != nil:
 			out.Via = tier.Via{Engine: "CI", Users: v.CI.Users}
 		}

@@ -9,6 +9,7 @@ type Render string
 const (
 	Plain     Render = "Plain"
 	Kustomize Render = "Kustomize"
+	Chart     Render = "Helm"
 )
 
 // Recreate says whether an engine may delete and re-create an object to get past an immutable field.
@@ -40,17 +41,32 @@ type Source struct {
 	Branch       string
 	Path         string // clean, relative, "." for the root of the tree
 	Render       Render
+	Helm         Helm   // how the chart is rendered, where Render is Chart
 	FieldManager string // of the engine that applies it (ruling 20)
 	Recreate     Recreate
 	Via          Via
 }
 
+// Helm is a release: everything beside the chart that decides what the chart renders to.
+type Helm struct {
+	Release     string
+	Namespace   string   // of the release; empty: that of the binding
+	ValuesFiles []string // clean paths from the root of the tree, later ones over earlier ones
+	Values      string   // a JSON object over the files; empty: none
+	KubeVersion string   // what the chart is told of the cluster; empty: nothing
+	APIVersions []string // likewise
+}
+
 // Via says which engine delivers a source. It selects and explains, and proves nothing.
 type Via struct {
-	Engine string   // "Flux", "ArgoCD", "HelmRelease", "CI" or empty
+	Engine string   // "Flux", "ArgoCD", "Helm", "HelmRelease", "CI" or empty
 	Owner  string   // name of the Kustomization, Application or HelmRelease
-	Users  []string // for CI: the user names that apply
+	Users  []string // for CI, Helm and HelmRelease: the user names that apply
 }
+
+// ByHelm reports whether Helm itself delivers a source, on the command line or in Flux's controller: it
+// marks what it applies and keeps its releases in Secrets.
+func (v Via) ByHelm() bool { return v.Engine == "Helm" || v.Engine == "HelmRelease" }
 
 // Repository is a registered git repository. Objects name it; they never give a URL.
 type Repository struct {

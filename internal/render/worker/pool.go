@@ -103,7 +103,7 @@ func (p *Pool) fault(src render.Source, waitErr error) (*render.Refusal, error) 
 		detail := fmt.Sprintf("needs more than %d MiB of memory to render, or does not end", p.options.Memory>>20)
 		return &render.Refusal{Reason: render.TooLarge, File: src.Path, Detail: detail}, nil
 	}
-	detail := "ends the program that renders it; run `kustomize build` on it to see why"
+	detail := "ends the program that renders it; build it by hand to see why"
 	return &render.Refusal{Reason: render.Unbuildable, File: src.Path, Detail: detail}, nil
 }
 

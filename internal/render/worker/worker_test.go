@@ -140,6 +140,9 @@ func TestSameAsInProcess(t *testing.T) {
 		first, _, _ := strings.Cut(string(archive.Comment), "\n")
 		words := strings.Fields(first)
 		w := work{fstest.MapFS{}, render.Source{Kind: tier.Render(words[0]), Path: words[1], Namespace: words[2]}}
+		if w.source.Kind == tier.Chart {
+			w.source.Helm = render.Helm{Helm: tier.Helm{Release: words[3], ValuesFiles: words[4:]}, Marked: true}
+		}
 		for _, f := range archive.Files {
 			w.tree[f.Name] = &fstest.MapFile{Data: f.Data}
 		}
