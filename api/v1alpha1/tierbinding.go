@@ -171,6 +171,16 @@ type ViaFlux struct {
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="write the Kustomization as namespace/name, for example flux-system/shop"
 	Kustomization string `json:"kustomization"`
+
+	// file is the manifest of that Kustomization in the repository of the source, clean and relative,
+	// for example clusters/prod/shop.yaml. What it does to the manifests (patches, images, prefixes,
+	// common metadata, substitutions) is read from it at the same commit, so it is reviewed with them.
+	// Left out: the Kustomization applies the path as it is, and nothing else.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..')",message="write a clean path relative to the root of the repository, for example clusters/prod/shop.yaml"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write the path with / and without control characters"
+	File string `json:"file,omitempty"`
 }
 
 // ViaArgoCD names an Argo CD Application.

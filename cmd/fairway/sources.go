@@ -69,10 +69,14 @@ func (s sources) render(ctx context.Context, commit string, source tier.Source, 
 
 // renderSource is what a source of a binding asks the renderer for.
 func renderSource(source tier.Source, namespace string) render.Source {
-	return render.Source{
+	out := render.Source{
 		Kind: source.Render, Path: source.Path, Namespace: namespace,
 		Helm: render.Helm{Helm: source.Helm, Marked: source.Via.ByHelm()},
 	}
+	if owner, name, ok := origin.Kustomization(source.Via, namespace); ok {
+		out.Flux = &render.Flux{Namespace: owner, Name: name, File: source.Via.File}
+	}
+	return out
 }
 
 func (s sources) digest(result render.Result, source tier.Source, namespace string) (objects []change.ProvenObject, refusal string) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"sigs.k8s.io/kustomize/api/resmap"
+
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
@@ -46,7 +48,7 @@ func BenchmarkRender(b *testing.B) {
 			}
 			for b.Loop() {
 				v.bytes = 0
-				if _, err := run(&kustomizeFS{v: v, files: t.files, dirs: t.loads}, "kustomize"); err != nil {
+				if _, err := run(&kustomizeFS{v: v, files: t.files, dirs: t.loads}, "kustomize", func(resmap.ResMap) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}

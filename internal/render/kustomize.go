@@ -47,12 +47,16 @@ func (r *Renderer) alone(build func(v *view, c *collector, src Source) error) fu
 // kustomize vets the kustomization in a directory, builds it, and reads what comes out the way
 // kubectl, Flux and Argo CD do: as text.
 func kustomize(v *view, c *collector, src Source) error {
-	dir := src.Path
+	return kustomizeTo(v, c, src.Path, func(resmap.ResMap) error { return nil })
+}
+
+// kustomizeTo lets finish change what was built before it is read.
+func kustomizeTo(v *view, c *collector, dir string, finish func(resmap.ResMap) error) error {
 	t := &vetter{v: v, files: map[string]bool{}, loads: map[string]int{}}
 	if _, err := t.base(dir, 0); err != nil {
 		return err
 	}
-	text, err := run(&kustomizeFS{v: v, files: t.files, dirs: t.loads}, dir)
+	text, err := run(&kustomizeFS{v: v, files: t.files, dirs: t.loads}, dir, finish)
 	if err != nil {
 		return err
 	}
@@ -75,7 +79,7 @@ func kustomize(v *view, c *collector, src Source) error {
 
 // run builds a vetted kustomization. Files may be named from anywhere in the repository, as Flux
 // allows it (kustomize's own default keeps to the directory); plugins are off.
-func run(files *kustomizeFS, dir string) (text []byte, err error) {
+func run(files *kustomizeFS, dir string, finish func(resmap.ResMap) error) (text []byte, err error) {
 	defer refusePanic(dir, &err)
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified // objects are sorted later
@@ -86,6 +90,9 @@ func run(files *kustomizeFS, dir string) (text []byte, err error) {
 		return nil, files.err
 	}
 	if err == nil {
+		if err := finish(built); err != nil {
+			return nil, err
+		}
 		text, err = asYAML(built)
 	}
 	if err != nil {

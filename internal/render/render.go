@@ -17,6 +17,7 @@ type Source struct {
 	Path      string // clean and relative, "." for the root of the tree
 	Namespace string // that the source is delivered to
 	Helm      Helm   // where Kind is tier.Chart
+	Flux      *Flux  // the Kustomization of Flux that delivers it; nil: none does
 }
 
 // Helm is how a chart is rendered.
@@ -78,9 +79,12 @@ func (r *Renderer) Render(ctx context.Context, tree fs.FS, src Source) (Result, 
 	}
 	build := r.buildPlain
 	switch src.Kind {
-	case tier.Plain:
-	case tier.Kustomize:
-		build = r.alone(kustomize)
+	case tier.Plain, tier.Kustomize:
+		if src.Flux != nil {
+			build = r.alone(flux)
+		} else if src.Kind == tier.Kustomize {
+			build = r.alone(kustomize)
+		}
 	case tier.Chart:
 		build = r.alone(helm)
 	default:

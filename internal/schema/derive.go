@@ -14,6 +14,8 @@ func derive(gvk schema.GroupVersionKind, o map[string]any) {
 	switch gvk.GroupKind() {
 	case schema.GroupKind{Kind: "Secret"}:
 		foldStringData(o)
+	case schema.GroupKind{Kind: "Service"}:
+		each(child(o, "spec")["ports"], deriveTarget)
 	case schema.GroupKind{Kind: "LimitRange"}:
 		each(child(o, "spec")["limits"], deriveLimits)
 	case schema.GroupKind{Group: "resource.k8s.io", Kind: "ResourceClaim"}:
@@ -36,6 +38,14 @@ func foldStringData(secret map[string]any) {
 		}
 	}
 	delete(secret, "stringData")
+}
+
+// deriveTarget: a port of a service that names no target is sent on to the same port. Flux writes
+// the number 0 for none.
+func deriveTarget(port map[string]any) {
+	if target := port["targetPort"]; target == int64(0) || target == "" {
+		port["targetPort"] = port["port"]
+	}
 }
 
 // deriveLimits: the default limit of a container is its maximum, the default request the default

@@ -118,6 +118,10 @@ func TestCanonicalOfNativeKinds(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{`{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {x: b2xk, y: YQ==}, stringData: {x: new}}`,
 			`{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {x: bmV3, y: YQ==}}`},
+		{
+			`{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80, targetPort: 0}, {port: 81, targetPort: ""}, {port: 82, targetPort: web}]}}`,
+			`{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80, targetPort: 80}, {port: 81, targetPort: 81}, {port: 82, targetPort: web}]}, status: {loadBalancer: {}}}`,
+		},
 		{`{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {x: new}}`, `{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {x: bmV3}}`},
 		{`{apiVersion: v1, kind: LimitRange, metadata: {name: a}, spec: {limits: [{type: Container, max: {cpu: 2000m, memory: 1Gi}, default: {cpu: 500m}, min: {storage: 1}}, {type: Pod, max: {cpu: 1}}]}}`,
 			`{apiVersion: v1, kind: LimitRange, metadata: {name: a}, spec: {limits: [{type: Container, max: {cpu: "2", memory: 1Gi}, default: {cpu: 500m, memory: 1Gi}, min: {storage: "1"}, defaultRequest: {cpu: 500m, memory: 1Gi, storage: "1"}}, {type: Pod, max: {cpu: "1"}}]}}`},

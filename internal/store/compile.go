@@ -281,7 +281,7 @@ func source(in v1alpha1.Source) tier.Source {
 	if v := in.Via; v != nil {
 		switch {
 		case v.Flux != nil:
-			out.Via, manager = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization}, "kustomize-controller"
+			out.Via, manager = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization, File: v.Flux.File}, "kustomize-controller"
 		case v.ArgoCD != nil:
 			out.Via, manager = tier.Via{Engine: "ArgoCD", Owner: v.ArgoCD.Application}, "argocd-controller"
 		case v.Helm != nil:

@@ -62,6 +62,7 @@ type Via struct {
 	Engine string   // "Flux", "ArgoCD", "Helm", "HelmRelease", "CI" or empty
 	Owner  string   // name of the Kustomization, Application or HelmRelease
 	Users  []string // for CI, Helm and HelmRelease: the user names that apply
+	File   string   // for Flux: the Kustomization's manifest in the repository; empty: it changes nothing
 }
 
 // ByHelm reports whether Helm itself delivers a source, on the command line or in Flux's controller: it
