@@ -100,6 +100,8 @@ type Head struct {
 type Dossier struct {
 	Change
 	Reviews []Review `json:"reviews,omitempty"`
+	// ReviewsFixed: the commit that a review names is what it named when it was given.
+	ReviewsFixed bool `json:"reviewsFixed,omitempty"`
 	// Heads are the states that the change had since it was opened, oldest first. HeadsKnown: they
 	// are all there are, and each says when it came.
 	Heads      []Head       `json:"heads,omitempty"`

@@ -27,7 +27,8 @@ const settle = 5 * time.Second
 // Reviewed is what a review is of. Where it cannot be told, why says so.
 //
 // What Fairway saw first decides, since a forge may re-point a review later. Then the commit that
-// the review names, unless that came to the change only after the review. Otherwise it is the head
+// the review names, unless that came to the change only after the review, on a forge that re-points
+// reviews. Otherwise it is the head
 // that the change had at the time, if all heads are known.
 func (d Dossier) Reviewed(r Review, first Revision) (rev Revision, why string) {
 	switch {
@@ -35,7 +36,7 @@ func (d Dossier) Reviewed(r Review, first Revision) (rev Revision, why string) {
 		return first, ""
 	case r.Commit == "" && d.HeadsKnown != change.Present:
 		return rev, "the forge does not say which commit was reviewed"
-	case d.HeadsKnown != change.Present:
+	case d.HeadsKnown != change.Present, d.ReviewsFixed && r.Commit != "":
 		return Revision{Head: r.Commit}, ""
 	}
 	if r.Commit != "" {

@@ -1,0 +1,81 @@
+package forge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// ID spells an immutable number; empty for what is none.
+func ID(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// Pages gathers the pages of a listing, from the first to the one after which next is 0, and refuses
+// one of more than most items.
+func Pages[T any](most int, get func(page int) (items []T, next int, err error)) ([]T, error) {
+	var all []T
+	for page, seen := 1, 0; page > 0; seen++ {
+		items, next, err := get(page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, items...)
+		if len(all) > most || next > 0 && (next <= page || seen > most) {
+			return nil, fmt.Errorf("a list of more than %d: %w", most, ErrTooMuch)
+		}
+		page = next
+	}
+	return all, nil
+}
+
+// Failed puts what a client library reports in the words of this package. status is that of the
+// answer, 0 where there was none.
+func Failed(doing string, status int, err error) error {
+	var limited *LimitedError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &limited), errors.Is(err, ErrTooMuch), errors.Is(err, ErrAnswer), errors.Is(err, ErrHost):
+		return fmt.Errorf("%s: %w", doing, err)
+	case status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusGone:
+		return fmt.Errorf("%s: %w", doing, ErrGone)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// Split cuts a path into the owner and the name of a repository, or a team's organisation and name.
+func Split(path string) (owner, name string, err error) {
+	owner, name, ok := strings.Cut(path, "/")
+	if !ok || owner == "" || name == "" || strings.ContainsAny(name, "/?#") || strings.ContainsAny(owner, "?#") ||
+		strings.HasPrefix(owner, ".") || name == "." || name == ".." {
+		return "", "", fmt.Errorf("path %q is not an owner and a name", path)
+	}
+	return owner, name, nil
+}
+
+// IsCommit reports whether text is a full object id.
+func IsCommit(id string) bool {
+	return (len(id) == 40 || len(id) == 64) && strings.Trim(id, "0123456789abcdef") == "" && strings.Trim(id, "0") != ""
+}
+
+// Check refuses an answer about another repository than was asked for, and commits that are none.
+func (c Change) Check(r Repository) error {
+	if r.ID != "" && c.Repository != r.ID {
+		return fmt.Errorf("change %d is of repository %q, want %q: %w", c.Number, c.Repository, r.ID, ErrOther)
+	}
+	for _, id := range []string{c.Head, c.MergeBase, c.Landed} {
+		if id != "" && !IsCommit(id) {
+			return fmt.Errorf("%w: change %d names commit %q", ErrAnswer, c.Number, id)
+		}
+	}
+	if c.Head == "" || c.Target == "" || c.Repository == "" || c.Number <= 0 {
+		return fmt.Errorf("%w: change %d has no head, target, repository or number", ErrAnswer, c.Number)
+	}
+	return nil
+}
