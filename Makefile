@@ -70,6 +70,14 @@ bench: ## Run the benchmarks (BENCH= narrows them)
 ci: ## Do what continuous integration does
 	.ci/run
 
+.PHONY: licenses
+licenses: ## List the licence of all that the binary is made of; fail where one may not be shipped
+	cd hack/licenses && $(GO) run .
+
+.PHONY: reproduce
+reproduce: ## Build the binary twice in two places and fail where the two differ
+	hack/reproduce.sh
+
 ##@ Machinery
 
 .PHONY: tools

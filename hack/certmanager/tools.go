@@ -1,0 +1,10 @@
+//go:build tools
+
+// Package certmanager pins the cert-manager that the end-to-end tests run: the last line whose commands
+// are in the main module, so that they can be built from the module proxy. Its APIs are v1, as in later ones.
+package certmanager
+
+import (
+	_ "github.com/cert-manager/cert-manager/cmd/cainjector"
+	_ "github.com/cert-manager/cert-manager/cmd/controller"
+)
