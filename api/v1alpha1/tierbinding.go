@@ -183,15 +183,6 @@ type ViaFlux struct {
 	File string `json:"file,omitempty"`
 }
 
-// ViaArgoCD names an Argo CD Application.
-type ViaArgoCD struct {
-	// application is the namespace and name of an Application, for example argocd/shop.
-	// +required
-	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="write the Application as namespace/name, for example argocd/shop"
-	Application string `json:"application"`
-}
-
 // ViaCI names those who apply by themselves.
 type ViaCI struct {
 	// users are exact Kubernetes user names.

@@ -55,8 +55,7 @@ type Marks struct {
 }
 
 // MarksOf is what the engine of a source adds to an object that is delivered to a namespace. Flux
-// adds two labels, Argo CD its tracking id (it tracks by annotation unless it is told otherwise),
-// kubectl nothing, and of other engines nothing is known.
+// adds two labels, Argo CD what it tracks by, kubectl nothing, and of other engines nothing is known.
 //
 // The owner of the source is the name of a Kustomization in the namespace delivered to, or of an
 // Application in Argo CD's own namespace; "<namespace>/<name>" names one somewhere else.
@@ -74,14 +73,10 @@ func MarksOf(via tier.Via, id change.ObjectID, namespace string) Marks {
 	case "HelmRelease": // beside what Helm adds, which depends on the release and is rendered
 		return Marks{Labels: map[string]string{fluxHelmName: owner, fluxHelmNamespace: ownerNamespace}}
 	case "ArgoCD":
-		if qualified {
+		if qualified && ownerNamespace != via.ArgoCD.Namespace {
 			owner = ownerNamespace + "_" + owner
 		}
-		if id.Namespace != "" {
-			namespace = id.Namespace
-		}
-		tracking := owner + ":" + id.Group + "/" + id.Kind + ":" + namespace + "/" + id.Name
-		return Marks{Annotations: map[string]string{argoTracking: tracking}}
+		return argoMarks(via.ArgoCD, owner, id, namespace)
 	}
 	return Marks{}
 }

@@ -3,6 +3,7 @@ package origin
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,6 +88,19 @@ func clone(v any) any {
 	return c
 }
 
+// TestMarksByLabel: the label names its engine only together with who wrote it, since charts set it too.
+func TestMarksByLabel(t *testing.T) {
+	via := tier.Via{Engine: "ArgoCD", Owner: "argocd/app", ArgoCD: tier.ArgoCD{Namespace: "argocd", Tracking: "Label", LabelKey: instance}}
+	marks := MarksOf(via, web, "shop")
+	if diff := cmp.Diff(Marks{Labels: map[string]string{instance: "app"}}, marks); diff != "" {
+		t.Fatalf("marks (-want +got):\n%s", diff)
+	}
+	want := change.Origin{Engine: "Argo CD", Owner: "Application app"}
+	if diff := cmp.Diff(want, Of(Hints{ID: web, Labels: marks.Labels, FieldManager: "argocd-controller"})); diff != "" {
+		t.Errorf("origin of the marked object (-want +got):\n%s", diff)
+	}
+}
+
 // TestStripStamp: a stamp adds nothing but its keys, and taking it off gives the manifest back.
 func TestStripStamp(t *testing.T) {
 	for _, meta := range []map[string]any{
@@ -146,6 +160,44 @@ func TestMarks(t *testing.T) {
 			name: "argo cd, elsewhere, cluster-wide", via: tier.Via{Engine: "ArgoCD", Owner: "team-a/app"}, id: node,
 			want: Marks{Annotations: map[string]string{argoTracking: "team-a_app:rbac.authorization.k8s.io/ClusterRole:shop/system:web"}},
 			owns: change.Origin{Engine: "Argo CD", Owner: "Application team-a/app"},
+		},
+		{
+			name: "argo cd, in its own namespace", id: web,
+			via:  tier.Via{Engine: "ArgoCD", Owner: "argocd/app", ArgoCD: tier.ArgoCD{Namespace: "argocd", LabelKey: instance}},
+			want: Marks{Annotations: map[string]string{argoTracking: "app:apps/Deployment:shop/web"}},
+			owns: change.Origin{Engine: "Argo CD", Owner: "Application app"},
+		},
+		{
+			name: "argo cd, by annotation and label, one of several", id: web,
+			via: tier.Via{Engine: "ArgoCD", Owner: "argocd/app", ArgoCD: tier.ArgoCD{
+				Namespace: "argocd", Tracking: "AnnotationAndLabel", LabelKey: "example.com/app", InstallationID: "blue",
+			}},
+			want: Marks{
+				Labels:      map[string]string{"example.com/app": "app"},
+				Annotations: map[string]string{argoTracking: "app:apps/Deployment:shop/web", argoInstallation: "blue"},
+			},
+			owns: change.Origin{Engine: "Argo CD", Owner: "Application app"},
+		},
+		{
+			name: "argo cd, a name that is too long for a label", id: web,
+			via: tier.Via{Engine: "ArgoCD", Owner: "argocd/" + strings.Repeat("a", 61) + "..b", ArgoCD: tier.ArgoCD{
+				Namespace: "argocd", Tracking: "AnnotationAndLabel", LabelKey: instance,
+			}},
+			want: Marks{
+				Labels:      map[string]string{instance: strings.Repeat("a", 61)},
+				Annotations: map[string]string{argoTracking: strings.Repeat("a", 61) + "..b:apps/Deployment:shop/web"},
+			},
+			owns: change.Origin{Conflicts: []string{"argocd.argoproj.io/tracking-id is malformed"}},
+		},
+		{
+			name: "argo cd, cluster-wide, with a destination", id: node,
+			via:  tier.Via{Engine: "ArgoCD", Owner: "argocd/app", ArgoCD: tier.ArgoCD{Namespace: "argocd", Destination: "shop"}},
+			want: Marks{Annotations: map[string]string{argoTracking: "app:rbac.authorization.k8s.io/ClusterRole:shop/system:web"}},
+			owns: change.Origin{Engine: "Argo CD", Owner: "Application app"},
+		},
+		{
+			name: "argo cd leaves custom kinds alone", via: tier.Via{Engine: "ArgoCD", Owner: "app"},
+			id: change.ObjectID{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "things.example.com"},
 		},
 		{name: "kubectl", via: tier.Via{Engine: "CI"}, id: web},
 		{name: "no owner", via: tier.Via{Engine: "Flux"}, id: web},

@@ -283,7 +283,7 @@ func source(in v1alpha1.Source) tier.Source {
 		case v.Flux != nil:
 			out.Via, manager = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization, File: v.Flux.File}, "kustomize-controller"
 		case v.ArgoCD != nil:
-			out.Via, manager = tier.Via{Engine: "ArgoCD", Owner: v.ArgoCD.Application}, "argocd-controller"
+			out.Via, manager = viaArgoCD(*v.ArgoCD), "argocd-controller"
 		case v.Helm != nil:
 			out.Via, manager = tier.Via{Engine: "Helm", Users: v.Helm.Users}, "helm"
 		case v.HelmRelease != nil:
@@ -296,6 +296,15 @@ func source(in v1alpha1.Source) tier.Source {
 		out.FieldManager = manager
 	}
 	return out
+}
+
+// viaArgoCD is an Application with the settings of its Argo CD. Files, unlike the API server, leave the
+// defaults out.
+func viaArgoCD(in v1alpha1.ViaArgoCD) tier.Via {
+	return tier.Via{Engine: "ArgoCD", Owner: in.Application, ArgoCD: tier.ArgoCD{
+		Tracking: string(in.Tracking), LabelKey: cmp.Or(in.InstanceLabelKey, "app.kubernetes.io/instance"),
+		InstallationID: in.InstallationID, Namespace: cmp.Or(in.ControlNamespace, "argocd"), Destination: in.DestinationNamespace,
+	}}
 }
 
 func (c *compiler) namespace(in corev1.Namespace, before *tier.World) {

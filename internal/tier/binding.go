@@ -63,6 +63,16 @@ type Via struct {
 	Owner  string   // name of the Kustomization, Application or HelmRelease
 	Users  []string // for CI, Helm and HelmRelease: the user names that apply
 	File   string   // for Flux: the Kustomization's manifest in the repository; empty: it changes nothing
+	ArgoCD ArgoCD   // for Argo CD: how it marks what it applies
+}
+
+// ArgoCD are the settings of an Argo CD that decide how it marks what an Application delivers.
+type ArgoCD struct {
+	Tracking       string // "Annotation" (also where it is empty), "Label" or "AnnotationAndLabel"
+	LabelKey       string // for tracking by label
+	InstallationID string // empty: none
+	Namespace      string // that Argo CD runs in
+	Destination    string // namespace that the Application delivers to; empty: that of the binding
 }
 
 // ByHelm reports whether Helm itself delivers a source, on the command line or in Flux's controller: it
