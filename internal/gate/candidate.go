@@ -168,7 +168,7 @@ func (g *Gate) renderFact(c *inquiry, b tier.Binding, s tier.Source, t tier.Tier
 		return fact // nothing to go by, or not judged yet by the tier as it is now (ruling 4)
 	}
 	o := spokenIn(p, c.facts.Request.ID)
-	fact.Absent = change.FoundIf(o == nil)
+	fact.Absent, fact.Fills = change.FoundIf(o == nil), change.FoundIf(fills(p, c.facts.Request.ID))
 	if o != nil {
 		fact.LiveBound = g.liveBound(c, o, s.FieldManager)
 	}
@@ -232,6 +232,12 @@ func spokenIn(p *change.Proof, id change.ObjectID) *change.ProvenObject {
 		}
 	}
 	return nil
+}
+
+// fills reports whether a proof renders something that lives in the Namespace that is asked about.
+func fills(p *change.Proof, id change.ObjectID) bool {
+	return id.Group == "" && id.Kind == "Namespace" &&
+		slices.ContainsFunc(p.Objects, func(o change.ProvenObject) bool { return o.ID.Namespace == id.Name })
 }
 
 // liveBound says whether the live object, as a DELETE shows it, still is what a proof renders.

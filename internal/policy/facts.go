@@ -145,6 +145,9 @@ type RenderFact struct {
 	Delivered change.Found
 	// LiveBound: the live object is what the newest proof renders.
 	LiveBound change.Found
+	// Fills: the object is a Namespace, and that proof renders something that lives in it. Absent for
+	// every other kind.
+	Fills change.Found
 }
 
 // Grant is one break-glass: two signed statements (ruling 24).

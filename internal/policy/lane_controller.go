@@ -98,6 +98,11 @@ func matches(list []string, s string) bool {
 	return slices.Contains(list, s) || slices.Contains(list, "*")
 }
 
+// completes reports whether a row carries out a deletion that was admitted before: of the object itself,
+// or of the namespace, which takes everything in it along. Nothing can be kept there any more, whatever
+// Git says by now; that Git renders nothing in it was asked when its deletion was (see deleteLane).
+func (r remit) completes() bool { return r.when == deleting || r.when == nsEnds }
+
 // controllerLane: a controller does what its row allows (ruling 16). Nothing that Git attests ever
 // changes through it, but that a deletion which was admitted before may be completed. Where the row
 // asks for an owner, the controlling owner lives under the UID that the object names, is of a kind
@@ -154,7 +159,7 @@ func (q *question) within(r remit, at int) Finding {
 	if f := q.happens(r); f.Outcome != Allow {
 		return f
 	}
-	if r.when != deleting {
+	if !r.completes() {
 		if o := outcomeOf(negate(q.f.Attested)); o != Allow {
 			return unmet(CodeBeyondLane, o, doubtful(o, plain(r.Name)+" would change what Git attests"))
 		}
@@ -186,7 +191,7 @@ func (q *question) happens(r remit) Finding {
 			o = Allow
 		}
 	case nsEnds:
-		o = outcomeOf(q.f.Ending)
+		o = q.endsWithNamespace()
 	case deleting:
 		o = outcomeOf(q.f.Shape.Deleting)
 	}
@@ -194,6 +199,17 @@ func (q *question) happens(r remit) Finding {
 		return Finding{Outcome: Allow}
 	}
 	return unmet(CodeOwner, o, doubtful(o, "it is not so for "+plain(r.Name)+" that "+r.Why))
+}
+
+// endsWithNamespace says whether the object goes because its namespace does. What is in no namespace
+// outlives them all, and the binding that seals the install goes by break-glass alone (ruling 9).
+func (q *question) endsWithNamespace() Outcome {
+	id := q.f.Request.ID
+	inside := id.Namespace != "" || id.Group == "" && id.Kind == "Namespace"
+	if !inside || seals(q.f) {
+		return Deny
+	}
+	return outcomeOf(q.f.Ending)
 }
 
 // owned checks the controlling owner.

@@ -9,7 +9,8 @@ import (
 // that the tier admits, of every source, does not render it, in whatever version, and a delivered
 // one did. It may also go where its source lets the engine re-create objects and the live object
 // is not what Git renders any more. Whoever asks, anything else stays, and an object that no
-// source ever delivered is nobody's to prune. The binding that seals the install goes by
+// source ever delivered is nobody's to prune. A Namespace takes everything in it along, so it goes when
+// its sources render nothing in it any more either. The binding that seals the install goes by
 // break-glass alone (ruling 9).
 func deleteLane(q *question) answer {
 	if !q.delivers(change.Delete) {
@@ -38,9 +39,11 @@ func (q *question) gone() Finding {
 		switch {
 		case r.Absent == change.Absent && !q.recreates(r):
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders it")
+		case r.Fills == change.Present:
+			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders what is in it")
 		case r.Absent == change.Absent:
 			delivered = change.Present
-		case r.Absent != change.Present:
+		case r.Absent != change.Present || r.Fills != change.Absent:
 			absent = Unknown
 		}
 		if r.Delivered == change.Present || r.Delivered == change.CouldNotTell && delivered == change.Absent {

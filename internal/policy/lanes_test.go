@@ -190,7 +190,7 @@ func restarted(t tier.Tier, user string, attested change.Found) Facts {
 
 func deleted(t tier.Tier, absent, delivered change.Found) Facts {
 	f := deployment(t, change.Delete)
-	f.Renders = []RenderFact{{Source: "web", Tier: t.Name, Absent: absent, Delivered: delivered, LiveBound: change.Present}}
+	f.Renders = []RenderFact{{Source: "web", Tier: t.Name, Absent: absent, Delivered: delivered, LiveBound: change.Present, Fills: change.Absent}}
 	return f
 }
 
@@ -223,6 +223,15 @@ func deletions() []situation {
 		{"re-created by a source that may not", func(t tier.Tier) Facts {
 			return with(deleted(t, change.Absent, change.Present), func(f *Facts) { f.Renders[0].LiveBound = change.Absent })
 		}},
+		{"T-21: a namespace in which a source still renders something", func(t tier.Tier) Facts {
+			return with(deleted(t, change.Present, change.Present), func(f *Facts) { f.Renders[0].Fills = change.Present })
+		}},
+		{"an ending namespace is emptied, whatever Git renders", func(t tier.Tier) Facts { return emptied(t, change.Present) }},
+		{"T-21: a namespace that does not end is emptied", func(t tier.Tier) Facts { return emptied(t, change.Absent) }},
+		{"a namespace of which nobody knows whether it ends is emptied", func(t tier.Tier) Facts { return emptied(t, change.CouldNotTell) }},
+		{"the cluster is emptied with Fairway's namespace", func(t tier.Tier) Facts {
+			return with(emptied(t, change.Present), func(f *Facts) { f.Request.ID.Namespace = "" })
+		}},
 		{"ruling 15: a Pod whose controller lives", func(t tier.Tier) Facts {
 			return by(child(t, change.Delete, core("Pod"), "pods", "", "ReplicaSet"), "alice")
 		}},
@@ -233,6 +242,13 @@ func deletions() []situation {
 			return with(by(child(t, change.Delete, core("Pod"), "pods", "", "ReplicaSet"), "alice"), func(f *Facts) { f.Owner = Owner{} })
 		}},
 	}
+}
+
+func emptied(t tier.Tier, ending change.Found) Facts {
+	return with(by(deleted(t, change.Absent, change.Present), controllerAccounts+"namespace-controller"), func(f *Facts) {
+		f.Ending, f.Attested = ending, change.Present
+		f.reach(change.Present)
+	})
 }
 
 func subs() []situation {
@@ -421,7 +437,7 @@ func fairwayKinds() []situation {
 		{"ruling 9: the sealing binding is deleted", func(t tier.Tier) Facts {
 			f := request(t, change.Delete, own("TierBinding"), "tierbindings", "cluster", flux)
 			f.Request.ID.Namespace = "fairway-system"
-			f.Renders = []RenderFact{{Source: "web", Tier: t.Name, Absent: change.Present, Delivered: change.Present}}
+			f.Renders = []RenderFact{{Source: "web", Tier: t.Name, Absent: change.Present, Delivered: change.Present, Fills: change.Absent}}
 			return f
 		}},
 		{"ruling 9: sealing, not known to what", func(t tier.Tier) Facts { return binding(t, change.CouldNotTell) }},
