@@ -98,7 +98,7 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 	in.denials = controller.NewDenials(in.cache, in.status.Events, in.state.World, in.observer.denials.Inc)
 	judge := gate.New(gate.Rooms{
 		World: in.state.World, Types: in.types, Proofs: in.index, Marks: in.deliveries, Live: in.live,
-		Records: records{state: in.state, mirrors: in.mirrors, selfSigned: in.selfSigned}, Making: in.keeper, Origins: origins{},
+		Records: records{state: in.state, mirrors: in.mirrors, selfSigned: in.selfSigned}, Making: in.keeper, Origins: origins{}, Engines: engines{live: in.live, world: in.state.World},
 		Compile: store.Requested{Own: o.Namespace}, Key: in.keys.digest, Now: time.Now, Sealing: sealing(o),
 	})
 	return run(ctx, o, log, service{

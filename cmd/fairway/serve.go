@@ -100,7 +100,7 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 	in.gate = gate.New(gate.Rooms{
 		World: d.state.World, Types: func() canon.Types { return d.schemas.current() }, Proofs: d.shelf.Index, Marks: d.shelf.Marks,
 		Live: noCluster{}, Records: records{state: d.state, mirrors: in.mirrors, selfSigned: neverSigned}, Making: in.keeper,
-		Origins: origins{}, Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
+		Origins: origins{}, Engines: engines{live: noCluster{}, world: d.state.World}, Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
 	})
 	return in, nil
 }

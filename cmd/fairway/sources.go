@@ -116,7 +116,7 @@ func (s sources) belongs(o render.Object, source tier.Source, namespace string) 
 	}
 	switch {
 	case s.ofCluster(source, namespace):
-		return o.Place == render.ClusterWide || o.ID.Group == "fairway.dev", ""
+		return o.Place == render.ClusterWide || o.ID.Group == "fairway.dev" || origin.Chained(o.ID.Group, o.ID.Kind), ""
 	case o.Place == render.ClusterWide:
 		return o.ID.Group == "" && o.ID.Kind == "Namespace" && o.ID.Name == namespace, ""
 	}

@@ -37,7 +37,7 @@ func judge(lane tier.Lane, sizes []int) (*gate.Gate, error) {
 	}
 	return gate.New(gate.Rooms{
 		World: func() *tier.World { return s.world }, Types: func() canon.Types { return schema.BuiltIn() },
-		Proofs: s, Marks: s, Live: s, Records: s, Making: s, Origins: origins{},
+		Proofs: s, Marks: s, Live: s, Records: s, Making: s, Origins: origins{}, Engines: s,
 		Compile: store.Requested{Own: "fairway-system"}, Key: key, Now: time.Now,
 		Sealing: func(tier.Binding, *tier.World) change.Found { return change.CouldNotTell },
 	}), nil
@@ -109,6 +109,12 @@ func (s *stage) Rollbacks(change.SourceKey, string, string) []string { return ni
 
 // SelfSigned is no object.
 func (s *stage) SelfSigned([]byte) change.Found { return change.Absent }
+
+// Reaches is nowhere.
+func (s *stage) Reaches(change.Kind, []byte) ([]string, bool, bool) { return nil, false, false }
+
+// Claimed is nothing.
+func (s *stage) Claimed(context.Context, change.Origin) []string { return nil }
 
 // Wanted is no commit.
 func (s *stage) Wanted(string, string) bool { return false }

@@ -149,7 +149,7 @@ func intersect(a, b []canon.PathPattern) []canon.PathPattern {
 func (g *Gate) renders(c *inquiry) []policy.RenderFact {
 	var facts []policy.RenderFact
 	for _, b := range c.bindings {
-		if !delivers(b, c.facts.Request) {
+		if !c.delivers(b) {
 			continue
 		}
 		for _, s := range b.Sources {
@@ -206,7 +206,7 @@ func judgedUnder(p *change.Proof, tierName, digest string) bool {
 func (g *Gate) deleted(c *inquiry) []*change.Proof {
 	var proofs []*change.Proof
 	for _, b := range c.bindings {
-		if !delivers(b, c.facts.Request) {
+		if !c.delivers(b) {
 			continue
 		}
 		for _, s := range b.Sources {

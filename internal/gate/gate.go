@@ -66,6 +66,15 @@ type Origins interface {
 	Of(req *change.Request, object *canon.Object) change.Origin
 }
 
+// Engines know the objects by which engines are told what to deliver.
+type Engines interface {
+	// Reaches says into which namespaces an object of a kind can have an engine deliver; everywhere stands
+	// for all. Chained: it is of a kind that does so at all.
+	Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool)
+	// Claimed are the commits that the owner of an origin says it is delivering, the likeliest first.
+	Claimed(ctx context.Context, o change.Origin) []string
+}
+
 // Rooms are what a Gate works with.
 type Rooms struct {
 	World   func() *tier.World
@@ -76,6 +85,7 @@ type Rooms struct {
 	Records Records
 	Making  Making
 	Origins Origins
+	Engines Engines
 	// Compile makes tiers and bindings of the objects of a request, as the store would.
 	Compile Compile
 	Key     canon.Key

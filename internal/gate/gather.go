@@ -24,7 +24,7 @@ func (g *Gate) gather(ctx context.Context, c *inquiry, need policy.Need) {
 		{policy.NeedSignature, func() { c.facts.SelfSigned = g.rooms.Records.SelfSigned(c.facts.Request.Object) }},
 		{policy.NeedOwner, func() { c.facts.Owner = g.owner(ctx, c) }},
 		{policy.NeedReach, func() { g.reach(ctx, c) }},
-		{policy.NeedProofs, func() { g.proofs(c) }},
+		{policy.NeedProofs, func() { g.proofs(ctx, c) }},
 		{policy.NeedRenders, func() { c.facts.Renders = g.renders(c) }},
 		{policy.NeedGrants, func() { c.facts.Grants = g.rooms.Records.Grants(c.recordsNamespace()) }},
 	} {
@@ -276,7 +276,7 @@ func plural(kind, resource string) bool {
 // where no binding has such a source any more or it may not deliver this object.
 func (c *inquiry) sourceOf(p *change.Proof) (tier.Source, *tier.Binding) {
 	for i, b := range c.bindings {
-		if !delivers(b, c.facts.Request) {
+		if !c.delivers(b) {
 			continue
 		}
 		for _, s := range b.Sources {
@@ -289,18 +289,18 @@ func (c *inquiry) sourceOf(p *change.Proof) (tier.Source, *tier.Binding) {
 }
 
 // delivers reports whether a binding's sources may bring the object at all: those of a namespace's
-// binding what is in it and the Namespace itself, those of the cluster binding the cluster scope
-// and Fairway's kinds.
-func delivers(b tier.Binding, req change.Request) bool {
-	id := req.ID
+// binding what is in it and the Namespace itself, those of the cluster binding the cluster scope,
+// Fairway's kinds, and what tells engines where to deliver.
+func (c *inquiry) delivers(b tier.Binding) bool {
+	id := c.facts.Request.ID
 	if b.Name == "cluster" {
-		return id.Namespace == "" || id.Group == ownGroup && clusterJudged(id.Kind)
+		return id.Namespace == "" || c.chained || id.Group == ownGroup && clusterJudged(id.Kind)
 	}
 	return id.Namespace == b.Namespace || id.Group == "" && id.Kind == "Namespace" && id.Name == b.Namespace
 }
 
 // proofs finds the candidates, and whether one is being made.
-func (g *Gate) proofs(c *inquiry) {
+func (g *Gate) proofs(ctx context.Context, c *inquiry) {
 	subject := c.object
 	if subject == nil {
 		subject = c.old
@@ -319,15 +319,15 @@ func (g *Gate) proofs(c *inquiry) {
 	c.nameDifferences()
 	c.contradictions()
 	c.facts.Making = change.Absent
-	if o := c.facts.Origin; !claimed && o.Commit != "" && c.deliveredFrom(o.Repository) && !g.proven(c, o) {
-		c.facts.Making = change.FoundIf(g.rooms.Making.Wanted(o.Repository, o.Commit))
+	if !claimed {
+		g.making(ctx, c)
 	}
 }
 
 // nameDifferences says in which fields the request differs from Git, where nothing binds: only a
 // refusal has a use for it.
 func (c *inquiry) nameDifferences() {
-	if slices.ContainsFunc(c.facts.Candidates, func(p policy.Candidate) bool { return p.Fit == policy.FitBound }) {
+	if c.binds() {
 		return
 	}
 	for i := range c.facts.Candidates {

@@ -20,6 +20,8 @@ type inquiry struct {
 	// bindings are those whose sources may deliver the object: that of its namespace, or for the
 	// cluster scope and Fairway's kinds the cluster binding; for a Namespace both.
 	bindings []tier.Binding
+	// chained: the object tells an engine what to deliver, so that the cluster binding may bring it too.
+	chained bool
 
 	parsed      bool
 	object, old *canon.Object // nil where the request has none or it cannot be read
@@ -44,6 +46,7 @@ func (g *Gate) begin(req *change.Request) *inquiry {
 		g.beginCluster(c)
 	default:
 		c.in(req.ID.Namespace)
+		g.chain(c)
 	}
 	if len(c.bindings) > 0 {
 		c.facts.Binding = c.bindings[0]
@@ -149,6 +152,46 @@ func (g *Gate) beginOwn(c *inquiry) {
 		}
 	}
 	c.facts.SealingWrite = g.sealing(c)
+}
+
+// chain judges an object that tells an engine what to deliver by the tiers that it reaches, before and
+// after, beside its own. Where it reaches more than its own tier, its content comes from the cluster
+// binding, whose sources are judged by every tier. Before the install is sealed there is no such
+// binding, and RBAC alone guards these objects as it does Fairway's own.
+//
+// What such an object can do is bounded anyway: it renders nothing that the gate believes, since proofs
+// are made by the recipes of bindings.
+func (g *Gate) chain(c *inquiry) {
+	req := c.facts.Request
+	if !c.world.Install.Sealed || req.Resource.Subresource != "" {
+		return
+	}
+	own := len(c.facts.Tiers)
+	for _, raw := range [][]byte{req.Old, req.Object} {
+		if len(raw) == 0 {
+			continue
+		}
+		namespaces, everywhere, chained := g.rooms.Engines.Reaches(req.Kind, raw)
+		if !chained {
+			return
+		}
+		c.chained = true
+		if everywhere {
+			namespaces = slices.Sorted(maps.Keys(c.world.Namespaces))
+		}
+		for _, ns := range namespaces {
+			if t, _ := c.world.Tier(ns); t.Lane != tier.Open {
+				c.judgedBy(t)
+			}
+		}
+	}
+	if len(c.facts.Tiers) == own {
+		return
+	}
+	c.bindings = nil
+	if _, b := c.world.ClusterTier(); b != nil {
+		c.bindings = []tier.Binding{*b}
+	}
 }
 
 // touchedByBinding judges by the tier that a namespace is in, by those that its binding names before

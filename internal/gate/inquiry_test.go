@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,7 +56,7 @@ func begun(req *change.Request) *inquiry {
 	w := sealedWorld()
 	g := New(Rooms{
 		World: func() *tier.World { return w }, Now: time.Now, Compile: store.Requested{Own: "fairway-system"},
-		Sealing: func(tier.Binding, *tier.World) change.Found { return change.CouldNotTell },
+		Sealing: func(tier.Binding, *tier.World) change.Found { return change.CouldNotTell }, Engines: pointers{},
 	})
 	return g.begin(req)
 }
@@ -155,5 +157,66 @@ func TestABindingGoesWithItsNamespace(t *testing.T) {
 		if c.facts.Ending != want {
 			t.Errorf("namespace %s is ending: %s, want %s", namespace, c.facts.Ending, want)
 		}
+	}
+}
+
+// pointers are objects of a kind that name where an engine delivers.
+type pointers struct{}
+
+func (pointers) Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
+	if kind.Kind != "Pointer" {
+		return nil, false, false
+	}
+	if string(raw) == "*" {
+		return nil, true, true
+	}
+	return strings.Fields(string(raw)), false, true
+}
+
+func (pointers) Claimed(context.Context, change.Origin) []string { return nil }
+
+// TestT15ChainedObjects: what tells an engine where to deliver is judged by each gated tier that it
+// reaches, before and after, and then comes from the cluster binding; what stays within its own tier, or
+// in open ones, is judged as ever.
+func TestT15ChainedObjects(t *testing.T) {
+	pointer := change.Kind{Group: "x.example", Version: "v1", Kind: "Pointer"}
+	for name, tt := range map[string]struct {
+		req      *change.Request
+		want     []string
+		bindings []string
+	}{
+		"from a sandbox into production": {asked(change.Create, pointer, "play", "p", "", "shop"), []string{"sandbox", "production"}, []string{"cluster"}},
+		"taken away from production":     {asked(change.Update, pointer, "play", "p", "shop", "play"), []string{"sandbox", "production"}, []string{"cluster"}},
+		"deleted":                        {asked(change.Delete, pointer, "play", "p", "shop", ""), []string{"sandbox", "production"}, []string{"cluster"}},
+		"everywhere":                     {asked(change.Create, pointer, "play", "p", "", "*"), []string{"sandbox", "staging", "production"}, []string{"cluster"}},
+		"within its own tier":            {asked(change.Create, pointer, "old", "p", "", "shop"), []string{"production"}, []string{"tier"}},
+		"into a sandbox":                 {asked(change.Create, pointer, "old", "p", "", "play"), []string{"production"}, []string{"tier"}},
+		"nowhere":                        {asked(change.Create, pointer, "play", "p", "", ""), []string{"sandbox"}, []string{"tier"}},
+		"into what nobody knows":         {asked(change.Create, pointer, "play", "p", "", "nobody"), []string{"sandbox", "(unknown namespace nobody)"}, []string{"cluster"}},
+		"of another kind":                {asked(change.Create, change.Kind{Version: "v1", Kind: "ConfigMap"}, "play", "p", "", "shop"), []string{"sandbox"}, []string{"tier"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := begun(tt.req)
+			var bindings []string
+			for _, b := range c.bindings {
+				bindings = append(bindings, b.Name)
+			}
+			if diff := cmp.Diff([][]string{tt.want, tt.bindings}, [][]string{c.tierNames(), bindings}); diff != "" {
+				t.Errorf("tiers and bindings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestT21FillsItsNamespace: of what a proof renders, only what lives in a Namespace keeps that from going.
+func TestT21FillsItsNamespace(t *testing.T) {
+	proof := &change.Proof{Objects: []change.ProvenObject{{ID: change.ObjectID{Kind: "Namespace", Name: "shop"}}, {ID: change.ObjectID{Kind: "ConfigMap", Namespace: "play", Name: "a"}}}}
+	for name, want := range map[string]bool{"shop": false, "play": true} {
+		if got := fills(proof, change.ObjectID{Kind: "Namespace", Name: name}); got != want {
+			t.Errorf("the proof fills %s: %t", name, got)
+		}
+	}
+	if fills(proof, change.ObjectID{Kind: "ConfigMap", Namespace: "play", Name: "play"}) {
+		t.Error("what is no Namespace is filled")
 	}
 }

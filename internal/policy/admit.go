@@ -169,6 +169,9 @@ func (q *question) verdict() Verdict {
 		namespace = q.f.Install.Namespace
 	}
 	enforcement := q.t.Enforcement
+	if enforcement == tier.Enforce && rehearsal(q.f) {
+		enforcement = tier.Warn
+	}
 	if evidence(q.f) || q.shut || seals(q.f) {
 		enforcement = tier.Enforce // a tier that only warns does not open what all tiers rest on
 	}

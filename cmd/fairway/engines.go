@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/gate"
+	"github.com/fairway-dev/fairway/internal/origin"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// engines knows the objects by which engines are told what to deliver.
+type engines struct {
+	live  gate.Live
+	world func() *tier.World
+}
+
+// Reaches says into which namespaces an object can have an engine deliver.
+func (engines) Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
+	return origin.Reaches(kind, raw)
+}
+
+// Claimed asks the Application that an object is marked with for the commits that it delivers.
+func (e engines) Claimed(ctx context.Context, o change.Origin) []string {
+	name, isApplication := strings.CutPrefix(o.Owner, "Application ")
+	if !isApplication || o.Engine != origin.EngineArgoCD {
+		return nil
+	}
+	namespace, rest, qualified := strings.Cut(name, "/")
+	if qualified {
+		name = rest
+	} else {
+		namespace = e.controlNamespace(name)
+	}
+	raw, found := e.live.Object(ctx, change.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}, namespace, name)
+	if found != change.Present {
+		return nil
+	}
+	return origin.Claimed(raw)
+}
+
+// controlNamespace is where the Argo CD of an Application runs, as the source says that it delivers.
+func (e engines) controlNamespace(application string) string {
+	for _, b := range e.world().Bindings {
+		for _, s := range b.Sources {
+			if at := s.Via.ArgoCD.Namespace; at != "" && s.Via.Owner == at+"/"+application {
+				return at
+			}
+		}
+	}
+	return "argocd"
+}

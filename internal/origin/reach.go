@@ -1,0 +1,85 @@
+package origin
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/fairway-dev/fairway/internal/change"
+)
+
+const argoGroup = "argoproj.io"
+
+// Chained reports whether objects of a kind tell an engine what to deliver, and where.
+func Chained(group, kind string) bool {
+	return group == argoGroup && (kind == "Application" || kind == "ApplicationSet" || kind == "AppProject")
+}
+
+// Reaches says into which namespaces of this cluster an object can have its engine deliver. Everywhere
+// stands for all of them: also where that cannot be told, so that such an object is judged by every tier.
+// Chained is false for objects of other kinds, which reach nothing.
+//
+// An Application reaches the namespace of its destination, though its manifests may name others: what
+// arrives there is judged there, whoever brings it.
+func Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
+	if !Chained(kind.Group, kind.Kind) {
+		return nil, false, false
+	}
+	var object struct {
+		Spec struct {
+			Destination  argoDestination   `json:"destination"`
+			Destinations []argoDestination `json:"destinations"`
+			Template     struct {
+				Spec struct {
+					Destination argoDestination `json:"destination"`
+				} `json:"spec"`
+			} `json:"template"`
+			TemplatePatch string          `json:"templatePatch"`
+			Generators    json.RawMessage `json:"generators"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(raw, &object) != nil {
+		return nil, true, true
+	}
+	spec := object.Spec
+	destinations := []argoDestination{spec.Destination}
+	switch kind.Kind {
+	case "ApplicationSet":
+		if spec.TemplatePatch != "" || bytes.Contains(spec.Generators, []byte(`"destination"`)) {
+			return nil, true, true // a patch, or the template of a generator, stands above the template
+		}
+		destinations = []argoDestination{spec.Template.Spec.Destination}
+	case "AppProject":
+		destinations = spec.Destinations
+	}
+	for _, d := range destinations {
+		if d.elsewhere() {
+			continue
+		}
+		if d.Namespace == "" || strings.ContainsAny(d.Namespace, "*?[]{}!/\\") {
+			return nil, true, true // a pattern, a template, or whatever the manifests name
+		}
+		namespaces = append(namespaces, d.Namespace)
+	}
+	return namespaces, false, true
+}
+
+// argoDestination is where an Application delivers, or what a project allows.
+type argoDestination struct {
+	Server    string `json:"server"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+}
+
+// elsewhere reports whether the destination is another cluster for sure: patterns, templates and what
+// denies may be this one.
+func (d argoDestination) elsewhere() bool {
+	pattern := func(s string) bool { return strings.ContainsAny(s, "*?[]{}!") }
+	switch {
+	case d.Server != "":
+		return d.Server != "https://kubernetes.default.svc" && !pattern(d.Server)
+	case d.Name != "":
+		return d.Name != "in-cluster" && !pattern(d.Name)
+	}
+	return false
+}
