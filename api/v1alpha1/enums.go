@@ -106,20 +106,6 @@ const (
 	ReciprocalNotRequired Reciprocal = "NotRequired"
 )
 
-// ContentBinding says how closely an object is held against what Git renders.
-//
-// +enum
-// +kubebuilder:validation:Enum=Strict;None
-type ContentBinding string
-
-// The grades of binding.
-const (
-	// BindingStrict means that what is applied is what Git renders, leaf by leaf.
-	BindingStrict ContentBinding = "Strict"
-	// BindingNone means that content is not compared.
-	BindingNone ContentBinding = "None"
-)
-
 // RollbackMode says whether there is a way back.
 //
 // +enum

@@ -37,7 +37,6 @@ type EnvironmentTierList struct {
 
 // EnvironmentTierSpec says how strict the tier is.
 //
-// +kubebuilder:validation:XValidation:rule="self.lane == 'Open' || !has(self.content) || self.content.binding != 'None'",message="content.binding: None admits content that Git never rendered, which a Gated tier cannot: write Strict, or set lane: Open"
 // +kubebuilder:validation:XValidation:rule="self.lane == 'Gated' || (!has(self.approvals) && !has(self.trace) && !has(self.signatures))",message="an Open tier judges nothing, so signatures, approvals and trace would have no effect: remove them, or set lane: Gated"
 type EnvironmentTierSpec struct {
 	// rank orders tiers; higher is stricter. It decides only which tier a namespace is in when the
@@ -244,14 +243,9 @@ type TrailerRule struct {
 	Message string `json:"message,omitempty"`
 }
 
-// ContentRule says how an object is held against what Git renders.
+// ContentRule says how an object is held against what Git renders: leaf by leaf, but for what it
+// tolerates.
 type ContentRule struct {
-	// binding is how closely: Strict means that what is applied is what Git renders, leaf by leaf;
-	// None means not at all.
-	// +optional
-	// +kubebuilder:default=Strict
-	Binding ContentBinding `json:"binding,omitempty"`
-
 	// tolerate lets fields differ that nobody owns, such as what a known mutating webhook adds. Every
 	// verdict that used an entry shows it.
 	// +optional

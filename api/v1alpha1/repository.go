@@ -58,7 +58,8 @@ type RepositorySpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x20\\x7f?#\\\\\\\\]')",message="write the address without spaces, control characters, backslash, query or fragment"
 	URL string `json:"url"`
 
-	// aliases are other addresses of the same repository, as engines may spell it.
+	// aliases are other addresses of the same repository, as people and engines may spell it: a signed
+	// statement may name it by any of them. An address of two repositories counts for none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16

@@ -6,10 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +41,7 @@ type mirrors struct {
 // kept although a ref may be rewound: what was said stays said (ruling 22).
 type mirrored struct {
 	digest    string // of the Repository it was opened for
+	names     attest.Names
 	mirror    *gitrepo.Mirror
 	sightings *gitrepo.Sightings
 	book      *book
@@ -113,12 +112,12 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 	if err != nil {
 		return nil, errors.Join(err, mirror.Close())
 	}
-	said, err := openBook(filepath.Join(dir, "statements"))
+	statements, err := openBook(filepath.Join(dir, "statements"))
 	if err != nil {
 		return nil, errors.Join(err, mirror.Close(), sightings.Close())
 	}
 	have := &mirrored{
-		digest: r.Digest, mirror: mirror, sightings: sightings, book: said, told: map[string]bool{}, renders: &renders{},
+		digest: r.Digest, names: attest.Names{URL: r.URL, Aliases: r.Aliases}, mirror: mirror, sightings: sightings, book: statements, told: map[string]bool{}, renders: &renders{now: m.now},
 	}
 	m.open[r.Name] = have
 	return have, nil
@@ -154,92 +153,6 @@ func (m *mirrors) see(ctx context.Context, name string, at *mirrored, moved []gi
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// readStatements reads what is new on the approval refs and verifies all statements against the
-// people in force. A statement that is not believed is told and counts for nothing.
-func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored, v attest.Verifier) error {
-	refs, err := at.mirror.Refs(ctx, attest.RefPrefix)
-	if err != nil {
-		return fmt.Errorf("listing approvals: %w", err)
-	}
-	for _, ref := range refs {
-		if err := m.readRef(ctx, name, at, ref); err != nil {
-			return err
-		}
-	}
-	var approvals []attest.Verified
-	var rollbacks []attest.Signed[attest.Rollback]
-	for _, records := range at.book.records {
-		for _, r := range records {
-			approval, no := attest.FromRef(r, v)
-			if no == nil {
-				approvals = append(approvals, approval)
-				continue
-			}
-			rollback, notRollback := attest.RollbackFromRef(r, v)
-			if notRollback == nil {
-				rollbacks = append(rollbacks, rollback)
-				continue
-			}
-			if statement := r.Ref + " " + r.Commit; !at.told[statement] {
-				at.told[statement] = true
-				m.alarm(name, fmt.Sprintf("a statement on %s is not believed: %s", r.Ref, no))
-			}
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	at.approvals, at.rollbacks = approvals, rollbacks // the gate reads the roll-backs meanwhile
-	return nil
-}
-
-// readRef reads what is new on one ref. What is wrong with a ref concerns the statements on it and
-// nobody else's: it is told, and the others go on.
-func (m *mirrors) readRef(ctx context.Context, name string, at *mirrored, ref gitrepo.Ref) error {
-	for at.book.last[ref.Name] != ref.ID {
-		log, err := at.mirror.ReadRefLog(ctx, ref.Name, at.book.last[ref.Name])
-		if errors.Is(err, gitrepo.ErrRewound) {
-			m.alarm(name, ref.Name+" was rewound; what it said before is kept")
-			log, err = at.mirror.ReadRefLog(ctx, ref.Name, "")
-		}
-		var limit *gitrepo.LimitError
-		if errors.Is(err, gitrepo.ErrMalformed) || errors.As(err, &limit) {
-			if state := ref.Name + " " + ref.ID; !at.told[state] {
-				at.told[state] = true
-				m.alarm(name, fmt.Sprintf("%s holds no log of statements that can be read: %v", ref.Name, err))
-			}
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", ref.Name, err)
-		}
-		if len(log) == 0 {
-			return nil
-		}
-		if err := m.keep(at, ref.Name, log); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keep adds statements to those of a ref.
-func (m *mirrors) keep(at *mirrored, ref string, log []gitrepo.LogEntry) error {
-	for _, entry := range log {
-		seen, err := at.sightings.First(entry.Commit, m.now())
-		if err != nil {
-			return err
-		}
-		for _, name := range slices.Sorted(maps.Keys(entry.Files)) {
-			record := attest.Record{Ref: ref, Commit: entry.Commit, SeenAt: seen, Envelope: entry.Files[name]}
-			if err := at.book.write(record); err != nil {
-				return err
-			}
-		}
-		at.book.last[ref] = entry.Commit
 	}
 	return nil
 }

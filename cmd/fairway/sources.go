@@ -33,38 +33,36 @@ func (s sources) Render(ctx context.Context, commit string, source tier.Source, 
 	if have, ok := s.done.get(key); ok {
 		return have, nil
 	}
-	out, err := s.render(ctx, commit, source, namespace)
+	out, mayPass, err := s.render(ctx, commit, source, namespace)
 	if err == nil {
-		s.done.put(key, out)
+		s.done.put(key, out, mayPass)
 	}
 	return out, err
 }
 
-func (s sources) render(ctx context.Context, commit string, source tier.Source, namespace string) (prover.Rendered, error) {
+// render renders a source. A refusal that may pass is no property of the commit.
+func (s sources) render(ctx context.Context, commit string, source tier.Source, namespace string) (out prover.Rendered, mayPass bool, err error) {
 	tree, err := s.repo.Tree(ctx, commit)
 	if err != nil {
-		return prover.Rendered{}, err
+		return prover.Rendered{}, false, err
 	}
 	result, refusal, err := s.mirrors.renderer.Render(ctx, treeFS{tree}, renderSource(source, namespace))
-	out := prover.Rendered{Closure: result.Closure}
+	out = prover.Rendered{Closure: result.Closure}
 	var unreadable *gitrepo.UnreadableError
 	var limit *gitrepo.LimitError
 	switch {
 	case errors.As(err, &unreadable):
 		out.Refusal = unreadable.Error()
-		return out, nil
 	case errors.As(err, &limit):
 		out.Refusal = limit.Error()
-		return out, nil
 	case err != nil:
-		return prover.Rendered{}, err
+		return prover.Rendered{}, false, err
+	case refusal != nil:
+		out.Refusal, mayPass = refusal.Error(), refusal.MayPass
+	default:
+		out.Objects, out.Refusal = s.digest(result, source, namespace)
 	}
-	if refusal != nil {
-		out.Refusal = refusal.Error()
-		return out, nil
-	}
-	out.Objects, out.Refusal = s.digest(result, source, namespace)
-	return out, nil
+	return out, mayPass, nil
 }
 
 // renderSource is what a source of a binding asks the renderer for.

@@ -186,7 +186,6 @@ spec:
   trace:
     trailers:
     - {key: Ticket, pattern: '[A-Z]+-[0-9]+', message: "end the message with a line like Ticket: SHOP-42"}
-  content: {binding: Strict}
   rollback: {mode: Allow, window: 720h, approvals: 1}
   breakGlass: {maxDuration: 1h, approvals: 1, reviewWithin: 24h}
   connect: Deny

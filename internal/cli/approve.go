@@ -58,7 +58,7 @@ func approveCommand(rooms Rooms) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVarP(&o.Dir, "directory", "C", ".", "the clone to work in")
-	f.StringVar(&o.Repository, "repository", "", "URL of the repository, as the Repository object spells it")
+	f.StringVar(&o.Repository, "repository", "", "URL of the repository, or one of its aliases, as the Repository object spells it")
 	f.StringVar(&o.Branch, "branch", "main", "the branch that the change lands on")
 	f.StringVar(&o.Base, "base", "", "the commit that the change was forked from; found out where left out")
 	f.StringSliceVar(&o.Tiers, "tier", nil, "limit the approval to this tier; may be repeated")

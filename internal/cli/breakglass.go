@@ -119,7 +119,7 @@ func rollbackCommand(rooms Rooms) *cobra.Command {
 	f.StringVarP(&o.Dir, "directory", "C", ".", "the clone to work in")
 	f.StringVarP(&o.Namespace, "namespace", "n", "", "the namespace that goes back")
 	f.StringVar(&o.NamespaceUID, "namespace-uid", "", "its UID")
-	f.StringVar(&o.Repository, "repository", "", "URL of the repository, as the Repository object spells it")
+	f.StringVar(&o.Repository, "repository", "", "URL of the repository, or one of its aliases, as the Repository object spells it")
 	f.StringVar(&o.Branch, "branch", "main", "branch of the source")
 	f.StringVar(&o.Path, "path", ".", "path of the source")
 	f.StringVar(&o.Source, "source", "", "name of the source in the namespace's binding")

@@ -33,13 +33,15 @@ const (
 	Unbindable      Reason = "Unbindable"      // renders to something else each time, or on each cluster
 )
 
-// Refusal says why a source does not render. It is final for this commit: only another commit, or
-// another path or renderer in the source, changes it.
+// Refusal says why a source does not render. Unless MayPass, it is final for this commit: only another
+// commit, or another path or renderer in the source, changes it.
 type Refusal struct {
 	Reason Reason
 	File   string // the file or directory it is about, relative to the root of the tree; may be empty
 	Line   int    // of File; 0: not known
 	Detail string // for people; never a value of a manifest
+	// MayPass says that it was this machine that gave up, so that another try may do better.
+	MayPass bool
 }
 
 // Error is the refusal on one line: the file, the line and the detail. A Refusal is an error so

@@ -53,6 +53,7 @@ func Compile(k Kinds, s Settings, before *tier.World) *tier.World {
 	for _, r := range k.Repositories {
 		c.repository(r)
 	}
+	c.aliases()
 	for _, b := range k.Bindings {
 		c.binding(b, s.Namespace)
 	}
@@ -233,6 +234,30 @@ func (c *compiler) repository(in v1alpha1.Repository) {
 		c.problem("repository %q: approvalSources names Forge, and there is no forge to ask", in.Name)
 	}
 	c.world.Repositories[in.Name] = out
+}
+
+// aliases takes out of force what could mean two repositories: a statement about the one would count
+// for the other.
+func (c *compiler) aliases() {
+	claims := map[string]int{}
+	for _, r := range c.world.Repositories {
+		claims[r.URL]++
+		for _, a := range r.Aliases {
+			if a != r.URL {
+				claims[a]++
+			}
+		}
+	}
+	for name, r := range c.world.Repositories {
+		r.Aliases = slices.DeleteFunc(slices.Clone(r.Aliases), func(a string) bool {
+			if claims[a] > 1 && a != r.URL {
+				c.problem("repository %q: the alias %q is an address of another repository too, and counts for none", name, a)
+				return true
+			}
+			return false
+		})
+		c.world.Repositories[name] = r
+	}
 }
 
 func (c *compiler) binding(in v1alpha1.TierBinding, own string) {

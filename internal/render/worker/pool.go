@@ -91,9 +91,9 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 	return render.Result{Objects: objects, Closure: done.Closure}, done.Refusal, err
 }
 
-// fault says what the end of a worker means. One that ended itself would end itself again: the Go
-// runtime does with status 2 where memory, stack or threads run out (panics do not come this far),
-// the kustomize library with status 1. What it wrote may repeat the source, and is not read.
+// fault says what the end of a worker means. One that ended itself would most likely end itself again:
+// the Go runtime does with status 2 where memory, stack or threads run out (panics do not come this
+// far), which a machine that is short of them can cause too; the kustomize library with status 1. What it wrote may repeat the source, and is not read.
 func (p *Pool) fault(src render.Source, waitErr error) (*render.Refusal, error) {
 	var exit *exec.ExitError
 	if !errors.As(waitErr, &exit) || exit.ExitCode() < 0 {
@@ -101,7 +101,7 @@ func (p *Pool) fault(src render.Source, waitErr error) (*render.Refusal, error) 
 	}
 	if exit.ExitCode() == 2 {
 		detail := fmt.Sprintf("needs more than %d MiB of memory to render, or does not end", p.options.Memory>>20)
-		return &render.Refusal{Reason: render.TooLarge, File: src.Path, Detail: detail}, nil
+		return &render.Refusal{Reason: render.TooLarge, File: src.Path, Detail: detail, MayPass: true}, nil
 	}
 	detail := "ends the program that renders it; build it by hand to see why"
 	return &render.Refusal{Reason: render.Unbuildable, File: src.Path, Detail: detail}, nil
