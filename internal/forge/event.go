@@ -86,8 +86,8 @@ func ReadEvent(body []byte) (Event, error) {
 		return Event{}, err
 	}
 	e := Event{Repository: Repository{Path: told.Repository.FullName, ID: ID(told.Repository.ID)}, Branch: told.Change.Base.Ref, Number: told.Change.Number}
-	if e.Number == 0 {
-		e.Branch, _ = strings.CutPrefix(told.Ref, "refs/heads/")
+	if branch, is := strings.CutPrefix(told.Ref, "refs/heads/"); is && e.Number == 0 {
+		e.Branch = branch
 	}
 	if e.Repository.Path == "" || e.Repository.ID == "" {
 		return Event{}, fmt.Errorf("%w: a webhook that names no repository", ErrAnswer)

@@ -45,6 +45,8 @@ func Failed(doing string, status int, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	case status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusGone:
 		return fmt.Errorf("%s: %w", doing, ErrGone)
+	case status != 0: // what the forge says about it can be a page long
+		return fmt.Errorf("%s: answer %d: %s", doing, status, firstLine(err))
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
