@@ -134,7 +134,8 @@ type Source struct {
 	// +kubebuilder:default=Deny
 	Recreate Recreate `json:"recreate,omitempty"`
 
-	// via says who delivers the source. It selects and explains, and proves nothing.
+	// via says who delivers the source. It selects, explains and, where it lists users or claims, leaves
+	// everybody else out; it proves nothing.
 	// +optional
 	Via *Via `json:"via,omitempty"`
 }
@@ -181,18 +182,6 @@ type ViaFlux struct {
 	// +kubebuilder:validation:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..')",message="write a clean path relative to the root of the repository, for example clusters/prod/shop.yaml"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write the path with / and without control characters"
 	File string `json:"file,omitempty"`
-}
-
-// ViaCI names those who apply by themselves.
-type ViaCI struct {
-	// users are exact Kubernetes user names.
-	// +required
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	Users []string `json:"users,omitempty"`
 }
 
 // Install holds the settings of the whole install.

@@ -11,7 +11,7 @@ import (
 
 // candidate holds one proof against the request.
 func (g *Gate) candidate(c *inquiry, s change.Spoken, source tier.Source, b tier.Binding) policy.Candidate {
-	out := policy.Candidate{Proof: *s.Proof, Manager: source.FieldManager}
+	out := policy.Candidate{Proof: *s.Proof, Manager: source.FieldManager, Via: source.Via}
 	out.Fit, out.Paths, out.Tolerated = g.fit(c, s.Object, source.FieldManager)
 	for _, t := range c.facts.Tiers {
 		out.Standings = append(out.Standings, policy.Standing{
@@ -170,7 +170,7 @@ func (g *Gate) renderFact(c *inquiry, b tier.Binding, s tier.Source, t tier.Tier
 	o := spokenIn(p, c.facts.Request.ID)
 	fact.Absent, fact.Fills = change.FoundIf(o == nil), change.FoundIf(fills(p, c.facts.Request.ID))
 	if o != nil {
-		fact.LiveBound = g.liveBound(c, o, s.FieldManager)
+		fact.LiveBound, fact.Hook = g.liveBound(c, o, s.FieldManager), g.liveHook(c, keyOf(b, s), s)
 	}
 	return fact
 }

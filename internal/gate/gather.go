@@ -124,7 +124,7 @@ func identity(raw []byte) *canon.Object {
 const restartedAt = `spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"]`
 
 func (g *Gate) shape(c *inquiry) policy.Shape {
-	var s policy.Shape
+	s := policy.Shape{Release: c.release()}
 	if c.old != nil {
 		s.Deleting = change.FoundIf(c.old.Meta().Deleting)
 	}
@@ -306,6 +306,7 @@ func (g *Gate) proofs(ctx context.Context, c *inquiry) {
 		subject = c.old
 	}
 	c.facts.Origin = g.rooms.Origins.Of(&c.facts.Request, subject)
+	c.tokenCommit()
 	claimed := false
 	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
 		source, binding := c.sourceOf(s.Proof)

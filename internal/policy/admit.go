@@ -109,11 +109,11 @@ type lane struct {
 }
 
 // lanes are all ways in, in the order in which they are tried.
-func lanes() [12]lane {
+func lanes() [13]lane {
 	return [...]lane{
 		{LaneExempt, exemptLane}, {LaneSelf, selfLane}, {LaneNoOp, noOpLane}, {LaneHygiene, hygieneLane},
 		{LaneOpen, openLane}, {LaneUnsealed, unsealedLane}, {LaneSubresource, subresourceLane},
-		{LaneController, controllerLane}, {LaneProven, provenLane}, {LaneRollback, rollbackLane},
+		{LaneController, controllerLane}, {LaneRelease, releaseLane}, {LaneProven, provenLane}, {LaneRollback, rollbackLane},
 		{LaneDelete, deleteLane}, {LaneBreakGlass, breakGlassLane},
 	}
 }

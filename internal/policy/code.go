@@ -21,6 +21,7 @@ const (
 	CodeRolledBack  Code = "FW010"
 	CodeDeleted     Code = "FW011"
 	CodeGlassBroken Code = "FW012"
+	CodeRelease     Code = "FW013"
 )
 
 // What a commit can lack.
@@ -57,6 +58,7 @@ const (
 	CodeSealing      Code = "FW215"
 	CodeTwoSources   Code = "FW216"
 	CodeUnsealing    Code = "FW217"
+	CodeDeliverer    Code = "FW218"
 )
 
 // What is refused at run time, and on deletion.
@@ -102,6 +104,7 @@ func Codes() []Entry {
 		{CodeRolledBack, "RolledBack", "rolled back", "The content was delivered here before, and the roll-back is approved.", ""},
 		{CodeDeleted, "Deleted", "gone from Git", "Git rendered the object before and does not render it any more.", ""},
 		{CodeGlassBroken, "GlassBroken", "break-glass", "A break-glass signed by two principals covers the request.", "Bring Git and the live state together before the review is due."},
+		{CodeRelease, "ReleaseRecord", "a record of Helm's", "Helm keeps the release of a source in a Secret, which proves nothing.", ""},
 
 		{CodeTier, "UnknownTier", "no such tier", "The tier does not exist or could not be read, so nothing is admitted in it.", "Create the EnvironmentTier, or correct the name in the TierBinding."},
 		{CodeBranch, "NotOnBranch", "not on a protected branch", "The commit is not on the first-parent chain of a branch from which the tier takes commits.", "Land the change on the protected branch of the source."},
@@ -132,6 +135,7 @@ func Codes() []Entry {
 		{CodeSealing, "SealingRefused", "does not seal as installed", "The binding that seals the install must name the repository and the key fingerprint that were given at install.", "Name the repository and key that were given at install."},
 		{CodeTwoSources, "TwoSources", "two sources render it", "An object has exactly one source. Where the newest commits of two sources render it, neither may deliver it.", "Remove it from one of the sources, and deliver that commit first."},
 		{CodeUnsealing, "UnsealingRefused", "unsealing is break-glass", "Without its cluster binding the install could judge nothing of the cluster scope, Fairway's own configuration included.", "Change the binding through Git; to remove it use break-glass."},
+		{CodeDeliverer, "OtherDeliverer", "not who delivers the source", "The content is proven, and the source lists who delivers it: this user, or this token, is not among them.", "Let the one whom the source lists apply it, or change via in the TierBinding."},
 
 		{CodeSubresourceRow, "SubresourceRefused", "sub-resource refused", "The table of sub-resources does not allow the write in this tier.", "List the controller in the tier or binding, or use break-glass."},
 		{CodeStatus, "StatusChangesMore", "changes more than status", "A write to /status changes something beside .status.", "Change metadata and spec in Git."},

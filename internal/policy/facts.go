@@ -49,7 +49,7 @@ type Facts struct {
 	Grants  []Grant      // NeedGrants
 }
 
-// Shape is what an UPDATE changes, as canon sees it.
+// Shape is what an UPDATE changes, as canon sees it, and what kind of record an object is.
 type Shape struct {
 	// Hygiene: only bookkeeping of the closed list is removed, and no Apply set changes (ruling 13).
 	Hygiene change.Found
@@ -59,6 +59,9 @@ type Shape struct {
 	RestartOnly change.Found
 	// Deleting: the old object has a deletionTimestamp.
 	Deleting change.Found
+	// Release: the object is nothing but Helm's record of this release, and was before; empty: it is not.
+	// Told of every operation.
+	Release string
 }
 
 // Owner is the controlling owner of the object (of the old one for DELETE and eviction). For
@@ -113,6 +116,7 @@ type Candidate struct {
 	Paths []string // fields that the fit speaks of, never values
 	// Manager is the field manager of the proof's source.
 	Manager string
+	Via     tier.Via // of the source
 	// Tolerated are unowned fields that only the tier's tolerations admit; they are reported.
 	Tolerated []string
 	Standings []Standing // one for each tier of Facts
@@ -148,6 +152,8 @@ type RenderFact struct {
 	// Fills: the object is a Namespace, and that proof renders something that lives in it. Absent for
 	// every other kind.
 	Fills change.Found
+	// Hook: the live object is a hook of a chart, as a delivered proof renders it.
+	Hook change.Found
 }
 
 // Grant is one break-glass: two signed statements (ruling 24).

@@ -8,9 +8,10 @@ import (
 // deleteLane: an object may go where Git had it and has it no more (ruling 17): the newest proof
 // that the tier admits, of every source, does not render it, in whatever version, and a delivered
 // one did. It may also go where its source lets the engine re-create objects and the live object
-// is not what Git renders any more. Whoever asks, anything else stays, and an object that no
-// source ever delivered is nobody's to prune. A Namespace takes everything in it along, so it goes when
-// its sources render nothing in it any more either. The binding that seals the install goes by
+// is not what Git renders any more, and where it is a hook of a chart, as it was delivered: Helm runs one
+// and removes it. Whoever asks, anything else stays, and an object that no source ever delivered is
+// nobody's to prune. A Namespace takes everything in it along, so it goes when its sources render nothing
+// in it any more either. The binding that seals the install goes by
 // break-glass alone (ruling 9).
 func deleteLane(q *question) answer {
 	if !q.delivers(change.Delete) {
@@ -25,7 +26,7 @@ func deleteLane(q *question) answer {
 	if f := q.gone(); f.Outcome != Allow {
 		return miss(f)
 	}
-	return admit(CodeDeleted, "Git had it and does not have it any more, or re-creates it")
+	return admit(CodeDeleted, "Git had it and does not have it any more, re-creates it, or runs it as a hook")
 }
 
 func (q *question) gone() Finding {
@@ -37,7 +38,7 @@ func (q *question) gone() Finding {
 		}
 		told[r.Source] = true
 		switch {
-		case r.Absent == change.Absent && !q.recreates(r):
+		case r.Absent == change.Absent && !q.recreates(r) && r.Hook != change.Present:
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders it")
 		case r.Fills == change.Present:
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders what is in it")

@@ -123,7 +123,18 @@ func (q *question) content(c *Candidate) []Finding {
 		misses = append(misses, unmet(CodeRevoked, Deny, "the proof of commit "+short(c.Proof.Commit)+" was revoked"))
 	}
 	misses = append(misses, q.judged(c)...)
+	misses = append(misses, q.deliverer(c)...)
 	return append(misses, q.declared()...)
+}
+
+// deliverer: where a source lists who delivers it, nobody else does. A name or a token proves nothing
+// about what is delivered; this asks for more than content, and never for less.
+func (q *question) deliverer(c *Candidate) []Finding {
+	user := q.f.Request.User
+	if c.Via.Delivers(user.Name, user.Extra) {
+		return nil
+	}
+	return []Finding{unmet(CodeDeliverer, Deny, "source "+Quote(c.Proof.Source)+" is delivered by "+plain(c.Via.Deliverers())+", not by "+Quote(user.Name))}
 }
 
 // fits holds the request against the content of a candidate.

@@ -46,6 +46,7 @@ const (
 	LaneUnsealed    Lane = "unsealed"    // cluster scope before the install is sealed
 	LaneSubresource Lane = "subresource" // a row of the sub-resource table
 	LaneController  Lane = "controller"  // a bounded runtime lane
+	LaneRelease     Lane = "release"     // Helm's records of its releases
 	LaneProven      Lane = "proven"
 	LaneRollback    Lane = "rollback"
 	LaneDelete      Lane = "delete"

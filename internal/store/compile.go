@@ -314,7 +314,10 @@ func source(in v1alpha1.Source) tier.Source {
 		case v.HelmRelease != nil:
 			out.Via, manager = tier.Via{Engine: "HelmRelease", Owner: v.HelmRelease.Name, Users: v.HelmRelease.Users}, "helm-controller"
 		case v.CI != nil:
-			out.Via = tier.Via{Engine: "CI", Users: v.CI.Users}
+			out.Via = tier.Via{Engine: "CI", Users: v.CI.Users, CommitClaim: v.CI.CommitClaim}
+			for _, c := range v.CI.Claims {
+				out.Via.Claims = append(out.Via.Claims, tier.Claim{Key: c.Key, Values: c.Values})
+			}
 		}
 	}
 	if out.FieldManager == "" {

@@ -61,9 +61,12 @@ type Helm struct {
 type Via struct {
 	Engine string   // "Flux", "ArgoCD", "Helm", "HelmRelease", "CI" or empty
 	Owner  string   // name of the Kustomization, Application or HelmRelease
-	Users  []string // for CI, Helm and HelmRelease: the user names that apply
 	File   string   // for Flux: the Kustomization's manifest in the repository; empty: it changes nothing
-	ArgoCD ArgoCD   // for Argo CD: how it marks what it applies
+	Users  []string // for CI, Helm and HelmRelease: the user names that apply; none: any
+	// Claims must all be in the token of who applies; CommitClaim names the one that holds a commit.
+	Claims      []Claim
+	CommitClaim string
+	ArgoCD      ArgoCD // for Argo CD: how it marks what it applies
 }
 
 // ArgoCD are the settings of an Argo CD that decide how it marks what an Application delivers.
@@ -74,10 +77,6 @@ type ArgoCD struct {
 	Namespace      string // that Argo CD runs in
 	Destination    string // namespace that the Application delivers to; empty: that of the binding
 }
-
-// ByHelm reports whether Helm itself delivers a source, on the command line or in Flux's controller: it
-// marks what it applies and keeps its releases in Secrets.
-func (v Via) ByHelm() bool { return v.Engine == "Helm" || v.Engine == "HelmRelease" }
 
 // Repository is a registered git repository. Objects name it; they never give a URL.
 type Repository struct {
