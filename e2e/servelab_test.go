@@ -71,6 +71,12 @@ type serveLab struct {
 
 func newServeLab(t *testing.T) *serveLab {
 	t.Helper()
+	return newServeLabBy(t, (*serveLab).serve)
+}
+
+// newServeLabBy is the lab with Fairway started in some other way.
+func newServeLabBy(t *testing.T, start func(*serveLab)) *serveLab {
+	t.Helper()
 	l := &serveLab{t: t, dir: t.TempDir()}
 	var err error
 	if l.cluster, err = controlplane.Start(t.Context(), controlplane.Options{ControllerManager: true}); err != nil {
@@ -109,7 +115,7 @@ func newServeLab(t *testing.T) *serveLab {
 		t.Fatal(err)
 	}
 	l.prepare()
-	l.serve()
+	start(l)
 	l.guard()
 	for _, file := range []string{"tiers.yaml", "teams.yaml", "repository.yaml", "namespaces.yaml", "bindings.yaml"} {
 		l.world(file)

@@ -89,6 +89,27 @@ type DeliveryStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Delivered []Delivered `json:"delivered,omitempty"`
 
+	// rollbacks are signed statements that allow a way back of this source, newest first, each a DSSE
+	// envelope as it stands on the approval refs. The prover copies them here for gates, which have no
+	// git; who reads one verifies it anew, so that nothing here counts for standing here.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=16384
+	Rollbacks []string `json:"rollbacks,omitempty"`
+
+	// asked counts how often gates have asked for a look at the repository, because somebody delivered
+	// a commit that has no proof.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Asked int64 `json:"asked,omitempty"`
+
+	// looked is what asked was when the last look that has ended began.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Looked int64 `json:"looked,omitempty"`
+
 	// conditions: Ready (True: the marks are believed; False: the name does not fit the spec).
 	// +optional
 	// +listType=map

@@ -482,6 +482,11 @@ func (in *DeliveryStatus) DeepCopyInto(out *DeliveryStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Rollbacks != nil {
+		in, out := &in.Rollbacks, &out.Rollbacks
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]v1.Condition, len(*in))

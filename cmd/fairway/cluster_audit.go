@@ -67,7 +67,7 @@ func newAuditor(in *install, l controller.Lister) *controller.Auditor {
 }
 
 // audit sweeps every gated binding.
-func (in *install) audit(ctx context.Context) error {
+func (in *proving) audit(ctx context.Context) error {
 	if !in.ready.Load() {
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -20,25 +21,29 @@ import (
 	"github.com/fairway-dev/fairway/internal/store"
 )
 
-// The Secret of Fairway's own keys, in its own namespace. It is made at the first start and never
-// changed.
+// The Secrets of Fairway's own keys, in its own namespace. The prover's is made at the first start and
+// never changed. The gates' is made from it, and holds nothing that signs: who takes a gate over can
+// forge no proof.
 const (
-	keysName   = "fairway-keys"
-	proverPart = "prover.key" // PEM: signs ProvenCommits
-	digestPart = "digest.key" // raw: keys the digests of objects and the code of the seal
+	keysName     = "fairway-keys"
+	gateKeysName = "fairway-gate-keys"
+	proverPart   = "prover.key" // PEM: signs ProvenCommits
+	publicPart   = "prover.pub" // PEM: what verifies them
+	digestPart   = "digest.key" // raw: keys the digests of objects and the code of the seal
 )
 
 // keys are Fairway's own. The prover's public key is the one that is pinned: whatever another key
 // signed is not believed.
 type keys struct {
-	prover attest.ProverKey
+	prover attest.ProverKey // zero in a gate
+	public ed25519.PublicKey
 	digest canon.Key
 	secret []byte // of the digests
 }
 
 // Verify reports whether our own key has that id and made that signature.
 func (k keys) Verify(keyID string, payload, sig []byte) bool {
-	return keyID == k.prover.ID() && attest.VerifyProver(k.prover.Public(), payload, sig)
+	return keyID == attest.ProverKeyID(k.public) && attest.VerifyProver(k.public, payload, sig)
 }
 
 // errKeysLost is why Fairway does not start without its Secret in an install that is not new. Making new
@@ -89,6 +94,7 @@ func parseKeys(secret *corev1.Secret) (k keys, err error) {
 	if k.prover, err = attest.ParseProverKey(secret.Data[proverPart]); err != nil {
 		return keys{}, fmt.Errorf("reading Secret %s: %w", at, err)
 	}
+	k.public = k.prover.Public()
 	if k.digest, err = canon.NewKey(secret.Data[digestPart]); err != nil {
 		return keys{}, fmt.Errorf("reading Secret %s: %w", at, err)
 	}

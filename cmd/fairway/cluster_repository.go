@@ -16,11 +16,12 @@ import (
 )
 
 // openings opens mirrors and tells what was seen of each.
-type openings struct{ install *install }
+type openings struct{ install *proving }
 
 // Open fetches a repository and gives the rooms that prove its sources.
 func (o *openings) Open(ctx context.Context, r tier.Repository, world *tier.World) (prover.Rooms, error) {
 	in := o.install
+	in.listens(r.Name, world)
 	rooms, err := o.open(ctx, r, world)
 	if ctx.Err() == nil || err == nil {
 		in.status.Fetched(r.Name, o.fetch(ctx, r, rooms, err))

@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +13,6 @@ import (
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/controller"
-	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/schema"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -62,6 +57,7 @@ func (in *install) watch(ctx context.Context) error {
 func watchKind[T client.Object](ctx context.Context, in *install, sample T) (func() bool, error) {
 	return controller.Watch(ctx, in.cache, sample, func(before, now T) {
 		in.statusBell.Ring()
+		in.glassed(before, now)
 		if any(before) == any(*new(T)) || decides(before, now) {
 			in.worldBell.Ring()
 		}
@@ -69,6 +65,15 @@ func watchKind[T client.Object](ctx context.Context, in *install, sample T) (fun
 		in.statusBell.Ring()
 		in.worldBell.Ring()
 	})
+}
+
+// glassed tells the roles of a change of a BreakGlass.
+func (in *install) glassed(before, now client.Object) {
+	was, had := before.(*v1alpha1.BreakGlass)
+	is, ok := now.(*v1alpha1.BreakGlass)
+	if had && ok && was != nil {
+		hear(in, func(h hooks) func(before, now *v1alpha1.BreakGlass) { return h.glassed }, func(f func(before, now *v1alpha1.BreakGlass)) { f(was, is) })
+	}
 }
 
 func decides(before, now client.Object) bool {
@@ -85,7 +90,9 @@ func decides(before, now client.Object) bool {
 func (in *install) delivered(d *v1alpha1.Delivery) {
 	if !in.deliveries.Observe(d) {
 		in.log.Error(nil, "a Delivery is not believed: its name does not fit its key", "namespace", d.Namespace, "name", d.Name)
+		return
 	}
+	hear(in, func(h hooks) func(*v1alpha1.Delivery) { return h.delivered }, func(f func(*v1alpha1.Delivery)) { f(d) })
 	in.auditBell.Ring()
 }
 
@@ -131,19 +138,12 @@ func (in *install) compile(ctx context.Context) error {
 		}
 	}
 	world := store.Compile(kinds, store.Settings{Namespace: in.o.Namespace, Sealed: in.seal.Sealed(), Schema: in.schemas.digest()}, in.state.World())
-	if !slices.Contains(world.Install.ProverUsers, in.me) {
-		world.Install.ProverUsers = append(slices.Clone(world.Install.ProverUsers), in.me)
-	}
+	world.Install.ProverUsers = slices.Concat(world.Install.ProverUsers, []string{in.me}, in.o.FairwayUsers)
 	in.archive.Reindex(world) // before the world: a proof that does not count in it must not be found in it
 	in.state.Set(world, in.judgeGlasses(kinds.BreakGlasses, world))
 	in.ready.Store(true)
 	in.statusBell.Ring()
-	if now := proverInputs(world); now != in.inputs {
-		in.inputs = now
-		in.log.Info("what decides has changed", "tiers", len(world.Tiers), "bindings", len(world.Bindings), "sealed", world.Install.Sealed, "problems", world.Problems)
-		in.keeper.Changed()
-		in.auditBell.Ring()
-	}
+	hear(in, func(h hooks) func(*tier.World) { return h.renewed }, func(f func(*tier.World)) { f(world) })
 	return failed
 }
 
@@ -163,7 +163,8 @@ func sortKinds(k *store.Kinds) {
 // bound; how a webhook converts versions says nothing about their shape, and changes with its
 // certificates.
 func (in *install) define(crds []apiextensionsv1.CustomResourceDefinition) {
-	in.live.Define(crds)
+	hear(in, func(h hooks) func([]apiextensionsv1.CustomResourceDefinition) { return h.defined },
+		func(f func([]apiextensionsv1.CustomResourceDefinition)) { f(crds) })
 	crds = slices.DeleteFunc(slices.Clone(crds), func(crd apiextensionsv1.CustomResourceDefinition) bool {
 		if _, err := schema.FromCRDs(&crd); err != nil {
 			in.log.Error(err, "a custom kind cannot be read; nothing of it is bound", "name", crd.Name)
@@ -177,31 +178,4 @@ func (in *install) define(crds []apiextensionsv1.CustomResourceDefinition) {
 	if err := in.schemas.define(crds); err != nil {
 		in.log.Error(err, "custom kinds cannot be read; those before stay in force")
 	}
-}
-
-// proverInputs is a digest of everything that a look at a repository depends on.
-func proverInputs(w *tier.World) string {
-	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(w.Repositories)) {
-		_, _ = fmt.Fprintf(h, "%q %q\n", name, w.Repositories[name].Digest) // a hash never fails to write
-		for _, work := range prover.Works(w, name) {
-			_, _ = fmt.Fprintf(h, "%q %q\n", work.Key(), w.Namespaces[work.Binding.Namespace].UID)
-			for _, t := range work.Tiers {
-				_, _ = fmt.Fprintf(h, "%s\n", work.PolicyDigest(t))
-			}
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// tell brings the statuses up to date, once there is anything to tell.
-func (in *install) tell(ctx context.Context) error {
-	if !in.ready.Load() {
-		return nil
-	}
-	err := in.status.Write(ctx)
-	if err != nil {
-		in.log.V(1).Info("a status could not be written yet", "problem", err.Error())
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/gitrepo"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/signature"
+	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
@@ -47,6 +49,7 @@ type mirrored struct {
 	book      *book
 	approvals []attest.Verified
 	rollbacks []attest.Signed[attest.Rollback]
+	envelopes []string        // of the roll-backs, in the same order
 	told      map[string]bool // statements and refs that a person was told of
 	renders   *renders
 }
@@ -157,8 +160,8 @@ func (m *mirrors) see(ctx context.Context, name string, at *mirrored, moved []gi
 	return nil
 }
 
-// rollbacks names the principals who signed for a roll-back of a namespace to a commit.
-func (m *mirrors) rollbacks(key change.SourceKey, namespaceUID, url, commit, proof string) []string {
+// signed names the principals who signed for a roll-back of a namespace to a commit.
+func (m *mirrors) signed(key change.SourceKey, namespaceUID, url, commit, proof string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, ok := m.open[key.Repository]
@@ -169,6 +172,41 @@ func (m *mirrors) rollbacks(key change.SourceKey, namespaceUID, url, commit, pro
 		Namespace: key.Namespace, NamespaceUID: namespaceUID, Commit: commit, Proof: proof,
 		Source: attest.Source{Repository: url, Branch: key.Branch, Path: key.Path},
 	}, m.now())
+}
+
+// rollbacksOfOne bounds how many statements of one principal a Delivery holds.
+const rollbacksOfOne = 4
+
+// envelopes are the statements that allow a way back of a source and are still in force, newest first,
+// no more than a Delivery holds.
+func (m *mirrors) envelopes(key change.SourceKey, namespaceUID, url string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.open[key.Repository]
+	if !ok {
+		return nil
+	}
+	source := attest.Source{Repository: url, Branch: key.Branch, Path: key.Path}
+	var order []int
+	for i, s := range at.rollbacks {
+		said := s.Statement()
+		if said.Namespace == key.Namespace && said.NamespaceUID == namespaceUID && said.Source == source &&
+			m.now().Before(said.Expires) && len(at.envelopes[i]) <= store.RollbackSize {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return at.rollbacks[b].Statement().SaidAt.Compare(at.rollbacks[a].Statement().SaidAt)
+	})
+	var out []string
+	of := map[string]int{} // by principal: nobody can push out what others have signed
+	for _, i := range order {
+		who := at.rollbacks[i].Principal()
+		if of[who]++; of[who] <= rollbacksOfOne && len(out) < store.RollbackLimit {
+			out = append(out, at.envelopes[i])
+		}
+	}
+	return out
 }
 
 // history is a repository's, in the prover's words.

@@ -29,6 +29,7 @@ type observer struct {
 	audited   *prometheus.GaugeVec
 	auditedAt *prometheus.GaugeVec
 	denials   prometheus.Counter
+	rejected  *prometheus.CounterVec
 }
 
 func newObserver(traces *telemetry.Traces) *observer {
@@ -50,12 +51,15 @@ func newObserver(traces *telemetry.Traces) *observer {
 		denials: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "fairway_denial_events_dropped_total", Help: "Denials that no Event tells of: there were too many, or there is no binding.",
 		}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairway_proofs_rejected_total", Help: "ProvenCommits that were not believed, by reason.",
+		}, []string{"reason"}),
 	}
 }
 
 // collectors are the observer's metrics.
 func (o *observer) collectors() []prometheus.Collector {
-	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials}
+	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected}
 }
 
 // Look follows one look at a repository.

@@ -20,7 +20,7 @@ import (
 // records are the gate's view of the statements that were verified.
 type records struct {
 	state      *store.State
-	mirrors    *mirrors
+	ways       rollbacks
 	selfSigned func(raw []byte) change.Found
 }
 
@@ -30,7 +30,7 @@ func (r records) Grants(namespace string) []policy.Grant { return r.state.Grants
 // Rollbacks names the principals who signed for a roll-back of a namespace to a commit.
 func (r records) Rollbacks(key change.SourceKey, commit, proof string) []string {
 	world := r.state.World()
-	return r.mirrors.rollbacks(key, world.Namespaces[key.Namespace].UID, world.Repositories[key.Repository].URL, commit, proof)
+	return r.ways.signed(key, world.Namespaces[key.Namespace].UID, world.Repositories[key.Repository].URL, commit, proof)
 }
 
 // SelfSigned says whether an object is one of ours with the prover's good signature.

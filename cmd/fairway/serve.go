@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,7 @@ const proveTimeout = 5 * time.Minute
 // errNotReady is why reviews are put off at the start.
 var errNotReady = errors.New("what decides has not been read yet")
 
-// serve runs gate and prover until the context ends.
+// serve runs gate, prover or both until the context ends.
 func serve(ctx context.Context, o cli.ServeOptions) error {
 	level := slog.LevelWarn
 	if o.Verbose {
@@ -40,7 +41,12 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 	}
 	log := logr.FromSlogHandler(slog.NewJSONHandler(o.Log, &slog.HandlerOptions{Level: level}))
 	ctrllog.SetLogger(log)
-	if o.Dir == "" {
+	switch {
+	case o.Role == cli.RoleGate:
+		return serveGate(ctx, o, log)
+	case o.Role == cli.RoleProver:
+		return serveProver(ctx, o, log)
+	case o.Dir == "":
 		return serveCluster(ctx, o, log)
 	}
 	return serveDir(ctx, o, log)
@@ -58,9 +64,9 @@ func serveDir(ctx context.Context, o cli.ServeOptions, log logr.Logger) error {
 		return err
 	}
 	return run(ctx, o, log, service{
-		metrics: seen.collectors(), traces: traces,
-		judge: in.gate, keeper: in.keeper, ready: in.keeper.Settled,
-		others: []func(context.Context) error{in.directory.watch(in.keeper.Changed)},
+		metrics: append(seen.collectors(), looks(in.keeper)), traces: traces,
+		judge: in.gate, ready: in.keeper.Settled,
+		others: []func(context.Context) error{in.directory.watch(in.keeper.Changed), in.keeper.Run},
 	})
 }
 
@@ -99,7 +105,7 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 	})
 	in.gate = gate.New(gate.Rooms{
 		World: d.state.World, Types: func() canon.Types { return d.schemas.current() }, Proofs: d.shelf.Index, Marks: d.shelf.Marks,
-		Live: noCluster{}, Records: records{state: d.state, mirrors: in.mirrors, selfSigned: neverSigned}, Making: in.keeper,
+		Live: noCluster{}, Records: records{state: d.state, ways: in.mirrors, selfSigned: neverSigned}, Making: in.keeper,
 		Origins: origins{}, Engines: engines{live: noCluster{}, world: d.state.World}, Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
 	})
 	return in, nil
@@ -107,8 +113,7 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 
 // service is what run keeps going.
 type service struct {
-	judge  webhook.Judge
-	keeper *prover.Keeper
+	judge webhook.Judge
 	// ready says whether reviews can be judged yet; once they can, it is not asked again.
 	ready   func() bool
 	metrics []prometheus.Collector
@@ -116,7 +121,7 @@ type service struct {
 	others  []func(context.Context) error
 }
 
-// run serves reviews with a judge while the keeper and the others work. The first to fail ends all.
+// run serves reviews with a judge while the others work. The first to fail ends all.
 func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) error {
 	certs, err := certificates(o)
 	if err != nil {
@@ -124,32 +129,42 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 	}
 	var settled atomic.Bool
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "fairway_repository_looks_total", Help: "Looks at repositories that have ended, whether or not they could be read.",
-	}, func() float64 { return float64(s.keeper.Looks()) }))
 	registry.MustRegister(append(processMetrics(), s.metrics...)...)
+	ready := func() error {
+		if settled.Load() || s.ready() {
+			settled.Store(true)
+			return nil
+		}
+		return errNotReady
+	}
+	callers, err := clientAuthorities(o, log)
+	if err != nil {
+		return err
+	}
 	server := webhook.New(s.judge, webhook.Options{
-		GetCertificate: certs.GetCertificate, Log: log, Tracer: tracer(s.traces), Registry: registry, Limits: webhook.Limits{Grace: grace(o)},
-		Ready: func() error {
-			if settled.Load() || s.ready() {
-				settled.Store(true)
-				return nil
-			}
-			return errNotReady
-		},
+		GetCertificate: certs.GetCertificate, ClientCAs: callers, Log: log, Tracer: tracer(s.traces), Registry: registry,
+		Limits: webhook.Limits{Grace: grace(o)}, Ready: ready,
 	})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
 	_, _ = fmt.Fprintln(o.Log, "fairway: listening on https://"+listener.Addr().String()) // nothing is lost if nobody reads it
-	group, ctx := errgroup.WithContext(ctx)
-	for _, work := range append(s.others, s.keeper.Run, certs.Start) {
-		group.Go(func() error { return untilDone(ctx, work) })
+	// What the judge reads is kept current as long as anything is answered, so the work ends last.
+	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	working, end := context.WithCancel(failed)
+	defer end()
+	for _, work := range append(s.others, certs.Start) {
+		group.Go(func() error { return untilDone(working, work) })
 	}
 	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error { return serveHTTP(working, o, server.Probes()) })
 	group.Go(func() error {
-		<-ctx.Done()
+		defer end()
+		select {
+		case <-ctx.Done():
+		case <-failed.Done():
+		}
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		err := server.Shutdown(stop)
@@ -159,6 +174,18 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 		return err
 	})
 	return group.Wait()
+}
+
+// clientAuthorities are those of callers; nil where everybody may call.
+func clientAuthorities(o cli.ServeOptions, log logr.Logger) (func() *x509.CertPool, error) {
+	if o.ClientCA == "" {
+		return nil, nil
+	}
+	a, err := newAuthorities(o.ClientCA, log)
+	if err != nil {
+		return nil, err
+	}
+	return a.current, nil
 }
 
 // untilDone runs work; that it ended because it was told to is no error.
@@ -175,7 +202,7 @@ func grace(o cli.ServeOptions) time.Duration {
 	if o.Dir != "" {
 		return time.Millisecond
 	}
-	return 0 // the front's default
+	return o.Drain
 }
 
 func certificates(o cli.ServeOptions) (*certwatcher.CertWatcher, error) {

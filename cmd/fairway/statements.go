@@ -32,6 +32,7 @@ func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at.approvals, at.rollbacks = at.names.Approvals(all.approvals), at.names.Rollbacks(all.rollbacks) // the gate reads the roll-backs meanwhile
+	at.envelopes = all.envelopes
 	return nil
 }
 
@@ -39,6 +40,7 @@ func (m *mirrors) readStatements(ctx context.Context, name string, at *mirrored,
 type believed struct {
 	approvals []attest.Verified
 	rollbacks []attest.Signed[attest.Rollback]
+	envelopes []string // of the roll-backs, in the same order
 }
 
 // believe adds a statement if it is believed, and returns the digest of what was signed.
@@ -50,7 +52,7 @@ func (s *believed) believe(r attest.Record, v attest.Verifier) (digest string, n
 	}
 	rollback, notRollback := attest.RollbackFromRef(r, v)
 	if notRollback == nil {
-		s.rollbacks = append(s.rollbacks, rollback)
+		s.rollbacks, s.envelopes = append(s.rollbacks, rollback), append(s.envelopes, string(r.Envelope))
 		return rollback.Digest(), nil
 	}
 	return "", no
@@ -82,6 +84,7 @@ func (m *mirrors) weigh(name string, at *mirrored, ref string, v attest.Verifier
 	}
 	all.approvals = append(all.approvals, here.approvals...)
 	all.rollbacks = append(all.rollbacks, here.rollbacks...)
+	all.envelopes = append(all.envelopes, here.envelopes...)
 	return nil
 }
 

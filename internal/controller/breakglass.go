@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
@@ -22,14 +21,6 @@ type Glass struct {
 	Waits bool
 }
 
-// Use is one change that a break-glass let through.
-type Use struct {
-	At        time.Time
-	User      string
-	Operation change.Operation
-	Object    change.ObjectID
-}
-
 // Glasses notes what every BreakGlass amounts to, by namespace and name.
 func (s *Status) Glasses(all map[[2]string]Glass) {
 	s.mu.Lock()
@@ -40,33 +31,12 @@ func (s *Status) Glasses(all map[[2]string]Glass) {
 	}
 }
 
-// usesKept bounds the uses of one BreakGlass that wait to be written; more are counted only by what is
-// left of them in the audit log.
-const usesKept = 1024
-
-// Used notes a use of a BreakGlass. It never blocks; the record is written a moment later (ruling 5).
-func (s *Status) Used(namespace, name string, u Use) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.uses == nil {
-		s.uses = map[objectName][]Use{}
-	}
-	at := objectName{namespace, name}
-	if len(s.uses[at]) < usesKept {
-		s.uses[at] = append(s.uses[at], u)
-	}
-}
-
-// The most that a status lists.
-const (
-	usedShown = 64
-	debtShown = 64
-)
+// debtShown is the most that a status lists of debt.
+const debtShown = 64
 
 func (s *Status) glass(o *v1alpha1.BreakGlass) {
 	s.mu.Lock()
 	g, judged := s.glasses[objectName{o.Namespace, o.Name}]
-	uses := slices.Clone(s.uses[objectName{o.Namespace, o.Name}])
 	sweep := s.sweeps[bindingName{o.Namespace, v1alpha1.BindingName}]
 	s.mu.Unlock()
 	if !judged {
@@ -75,13 +45,6 @@ func (s *Status) glass(o *v1alpha1.BreakGlass) {
 	status := &o.Status
 	status.ObservedGeneration = o.Generation
 	status.Requester, status.Approvers = g.Requester, slices.Compact(slices.Sorted(slices.Values(g.Approvers)))
-	for _, u := range uses {
-		status.Uses++
-		status.Used = slices.Insert(status.Used, 0, v1alpha1.BreakGlassUse{
-			At: metav1.NewTime(u.At.UTC().Truncate(time.Second)), User: u.User, Operation: string(u.Operation), Object: reference(u.Object),
-		})
-	}
-	status.Used = status.Used[:min(len(status.Used), usedShown)]
 	status.Debt = debt(status.Used, sweep)
 	over := !s.Now().Before(o.Spec.NotAfter.Time)
 	if over && len(status.Debt) == 0 && status.ClosedAt == nil {
@@ -89,27 +52,6 @@ func (s *Status) glass(o *v1alpha1.BreakGlass) {
 		status.ClosedAt = &now
 	}
 	set(&status.Conditions, o.Generation, glassFindings(o, g, s.Now())...)
-}
-
-// usedNow tells of the uses that a status has just come to record, and forgets them. A write from a
-// stale cache conflicts, so that none is counted twice.
-func (s *Status) usedNow(before, after *v1alpha1.BreakGlass) {
-	n := int(after.Status.Uses - before.Status.Uses)
-	if n <= 0 {
-		return
-	}
-	at := objectName{after.Namespace, after.Name}
-	s.mu.Lock()
-	s.uses[at] = slices.Delete(s.uses[at], 0, min(n, len(s.uses[at])))
-	if len(s.uses[at]) == 0 {
-		delete(s.uses, at)
-	}
-	s.mu.Unlock()
-	binding := bindingOf(after, s.World())
-	for _, u := range after.Status.Used[:min(n, len(after.Status.Used))] {
-		s.Events.Eventf(binding, nil, corev1.EventTypeWarning, "BreakGlassUsed", "BreakGlass",
-			"%s let %s through: %s %s %s", after.Name, u.User, u.Operation, u.Object.Kind, u.Object.Name)
-	}
 }
 
 // bindingOf is the object that people look at for a break-glass: the binding of its namespace.

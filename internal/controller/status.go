@@ -48,7 +48,6 @@ type Status struct {
 	sweeps  map[bindingName]*Sweep
 	fetches map[string]Fetch
 	glasses map[objectName]Glass
-	uses    map[objectName][]Use
 }
 
 type (
@@ -244,12 +243,6 @@ func reference(id change.ObjectID) v1alpha1.ObjectReference {
 
 // announce tells of what changed in an object that people watch.
 func (s *Status) announce(before, after client.Object) {
-	if opened, ok := before.(*v1alpha1.BreakGlass); ok {
-		if now, both := after.(*v1alpha1.BreakGlass); both {
-			s.usedNow(opened, now)
-		}
-		return
-	}
 	was, ok := before.(*v1alpha1.TierBinding)
 	now, both := after.(*v1alpha1.TierBinding)
 	if !ok || !both {

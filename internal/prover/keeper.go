@@ -120,6 +120,16 @@ func (k *Keeper) Changed() {
 	k.poke()
 }
 
+// Ask asks for a look at one repository that begins after now.
+func (k *Keeper) Ask(repository string) {
+	k.mu.Lock()
+	if _, ok := k.world().Repositories[repository]; ok {
+		k.state(repository).due = k.settings.Now()
+	}
+	k.mu.Unlock()
+	k.poke()
+}
+
 // Wanted says that somebody asked for a commit that has no proof, and reports whether one may be
 // in the making: false once a look that began after the first such question has ended.
 func (k *Keeper) Wanted(repository, commit string) bool {

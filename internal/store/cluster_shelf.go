@@ -27,6 +27,9 @@ type ClusterShelf struct {
 	ClusterID  string
 	Prover     string // version
 	Now        func() time.Time
+	// Heard is what a look at a source heard beside the commits: the number of the question that it
+	// answers, and the signed statements of its ways back. It may be nil.
+	Heard func(key change.SourceKey) (question int64, rollbacks []string)
 	// Told is told of each look at a source: the proofs it made or judged anew, and why there are
 	// none. It may be nil.
 	Told func(key change.SourceKey, proofs []change.Proof, problem error)
@@ -49,6 +52,10 @@ func (s *ClusterShelf) Put(ctx context.Context, key change.SourceKey, proofs []c
 		}
 	}
 	problems = append(problems, s.repair(ctx, key), s.prune(ctx, key), s.head(ctx, key))
+	if s.Heard != nil { // last: who hears that the look has ended finds its proofs
+		question, rollbacks := s.Heard(key)
+		problems = append(problems, s.Deliveries.Answer(ctx, key, question, rollbacks))
+	}
 	err := errors.Join(problems...)
 	if s.Told != nil {
 		s.Told(key, proofs, errors.Join(problem, err))

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Role is what a process of Fairway does.
+type Role string
+
+// The roles.
+const (
+	RoleBoth   Role = ""       // gate and prover in one process
+	RoleGate   Role = "gate"   // answers reviews
+	RoleProver Role = "prover" // makes the proofs
+)
+
+// ServeOptions are the settings of `fairway serve`, `fairway gate` and `fairway prover`.
+type ServeOptions struct {
+	Role       Role
+	Dir        string        // without a cluster: kinds as YAML files
+	Kubeconfig string        // against a cluster; empty: in-cluster
+	Namespace  string        // Fairway's own
+	Listen     string        // host:port of the webhook
+	Probes     string        // host:port of probes and metrics without TLS; empty: none
+	TLSDir     string        // holds tls.crt, tls.key and ca.crt
+	SelfSigned bool          // make them where they are missing
+	TLSNames   []string      // names and addresses of a self-signed certificate
+	ClientCA   string        // file of the authorities that callers need a certificate of; empty: anybody may call
+	Drain      time.Duration // how long to go on answering after being told to end
+	StateDir   string        // mirrors and keys
+	Interval   time.Duration // longest between two looks at a repository; 0: its own
+	// AuditInterval is the time between two audits of a cluster that nothing asked for.
+	AuditInterval time.Duration
+	// FairwayUsers are the user names of Fairway's other processes, whose records are its own.
+	FairwayUsers []string
+	// ProverKey is the id of the prover's key that a gate believes; empty: that of the Secret.
+	ProverKey string
+	// SealRepository and SealKey are what the sealing write must name (ruling 9).
+	SealRepository, SealKey string
+	Verbose                 bool
+	// TraceEndpoint is the URL of an OTLP/HTTP collector; empty: no traces. TraceRatio is how many of the
+	// requests that the API server does not trace are traced anyway.
+	TraceEndpoint string
+	TraceRatio    float64
+	Log           io.Writer
+}
+
+func serveCommand(rooms Rooms) *cobra.Command {
+	o := ServeOptions{}
+	c := serving(rooms, &o, &cobra.Command{
+		Use:   "serve",
+		Short: "Run gate and prover in one process, against a cluster or a directory",
+		Long: "Run gate and prover in one process.\n\nWith --dir the tiers, bindings, teams, repositories and namespaces are YAML files in a directory,\n" +
+			"and no cluster is needed. Without it they are read from the cluster of --kubeconfig, or the one\nthat the process runs in.",
+	})
+	f := c.Flags()
+	f.StringVar(&o.Dir, "dir", "", "read kinds from the YAML files in this directory instead of a cluster")
+	clusterFlags(f, &o)
+	frontFlags(c, f, &o)
+	f.StringVar(&o.Probes, "probes", "", "address of /livez, /readyz and /metrics without TLS; empty: on --listen alone")
+	proverFlags(c, f, &o)
+	return c
+}
+
+func gateCommand(rooms Rooms) *cobra.Command {
+	o := ServeOptions{Role: RoleGate}
+	c := serving(rooms, &o, &cobra.Command{
+		Use:   "gate",
+		Short: "Run the gate: answer the API server's reviews",
+		Long: "Run the gate: answer the API server's reviews from what the prover has proven. Any number of gates\n" +
+			"may run. A gate keeps no state, needs no git, and talks to the API server alone.",
+	})
+	f := c.Flags()
+	clusterFlags(f, &o)
+	frontFlags(c, f, &o)
+	f.StringVar(&o.Probes, "probes", ":9440", "address of /livez, /readyz and /metrics without TLS; empty: on --listen alone")
+	f.StringSliceVar(&o.FairwayUsers, "fairway-user", []string{"system:serviceaccount:fairway-system:fairway-prover"},
+		"user name of another process of Fairway, whose records are its own; may be repeated")
+	f.StringVar(&o.ProverKey, "prover-key", "", "id of the prover's key (SHA-256 of the public key, hex); empty: what the Secret fairway-gate-keys holds")
+	return c
+}
+
+func proverCommand(rooms Rooms) *cobra.Command {
+	o := ServeOptions{Role: RoleProver}
+	c := serving(rooms, &o, &cobra.Command{
+		Use:   "prover",
+		Short: "Run the prover: fetch, verify and render what gates admit",
+		Long: "Run the prover: fetch repositories, verify and render commits, and keep the proofs in the cluster.\n" +
+			"Of several provers the one that holds the Lease fairway-prover works; the others wait for it.",
+	})
+	f := c.Flags()
+	clusterFlags(f, &o)
+	f.StringVar(&o.Probes, "probes", ":9440", "address of /livez, /readyz and /metrics without TLS; empty: none")
+	proverFlags(c, f, &o)
+	return c
+}
+
+// serving completes a command that runs until it is told to end.
+func serving(rooms Rooms, o *ServeOptions, c *cobra.Command) *cobra.Command {
+	c.Args = cobra.NoArgs
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o.Log = c.ErrOrStderr()
+		return rooms.Serve(c.Context(), *o)
+	}
+	c.Flags().StringVar(&o.TraceEndpoint, "trace-endpoint", "", "URL of an OTLP/HTTP collector for traces (http://collector:4318/v1/traces); empty: none are made")
+	c.Flags().Float64Var(&o.TraceRatio, "trace-ratio", 0.01, "how many of the traces that nobody upstream decided on are kept, 0 to 1")
+	c.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "log one line for each decision")
+	return c
+}
+
+// clusterFlags say which cluster, and what of it is Fairway's.
+func clusterFlags(f *pflag.FlagSet, o *ServeOptions) {
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the cluster's kubeconfig; empty: the cluster that the process runs in")
+	f.StringVar(&o.Namespace, "namespace", "fairway-system", "Fairway's own namespace")
+}
+
+// frontFlags are those of what answers reviews.
+func frontFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
+	f.StringVar(&o.Listen, "listen", ":9443", "address of the webhook")
+	f.StringVar(&o.TLSDir, "tls-dir", "", "directory with tls.crt and tls.key, which are read again when they change")
+	f.BoolVar(&o.SelfSigned, "self-signed", false, "make tls.crt, tls.key and ca.crt in --tls-dir where they are missing")
+	f.StringSliceVar(&o.TLSNames, "tls-name", []string{"localhost", "127.0.0.1"}, "names and addresses of the self-signed certificate")
+	f.StringVar(&o.ClientCA, "client-ca", "", "file of the authorities that callers need a certificate of, read again when it changes; probes then need --probes; empty: anybody may call")
+	f.DurationVar(&o.Drain, "drain", 10*time.Second, "how long to go on answering after being told to end, so that the end points can move; with --dir nobody has to learn of it")
+	f.StringVar(&o.SealRepository, "seal-repository", "", "URL of the repository that the cluster binding must name to seal the install")
+	f.StringVar(&o.SealKey, "seal-key", "", "fingerprint (SHA256:…) of a key that one of its owners must hold to seal the install")
+	_ = c.MarkFlagRequired("tls-dir") // the flag exists
+}
+
+// proverFlags are those of what makes proofs.
+func proverFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
+	f.StringVar(&o.StateDir, "state-dir", "", "directory for mirrors and keys; it must outlive a restart")
+	f.DurationVar(&o.Interval, "interval", 0, "longest time between two looks at a repository; 0: its own pollInterval")
+	f.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "time between two audits of a cluster; one also follows each new proof")
+	_ = c.MarkFlagRequired("state-dir") // the flag exists
+}
