@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairway-dev/fairway/internal/cli"
 )
@@ -31,12 +32,13 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 	defer p.stop()
 	// In one process the statements need no detour through the cluster, and no look is asked for by it.
 	j := newJudging(in, p.mirrors, p.keeper)
+	guard := newGuarding(in)
 	if err := in.watch(ctx); err != nil {
 		return err
 	}
 	return run(ctx, o, log, service{
 		judge: j, ready: in.ready.Load,
-		metrics: append(seen.collectors(), looks(p.keeper)), traces: traces,
-		others: slices.Concat(in.work(), p.work(), j.work()),
+		metrics: slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper)}), traces: traces,
+		others: slices.Concat(in.work(), p.work(), guard.work(), j.work()),
 	})
 }

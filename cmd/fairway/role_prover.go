@@ -109,12 +109,13 @@ func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, registry pro
 		return err
 	}
 	defer p.stop()
+	guard := newGuarding(in)
 	if err := in.watch(ctx); err != nil {
 		return err
 	}
-	registry.MustRegister(append(seen.collectors(), looks(p.keeper))...)
+	registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper)})...)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, work := range slices.Concat(in.work(), p.work()) {
+	for _, work := range slices.Concat(in.work(), p.work(), guard.work()) {
 		group.Go(func() error { return untilDone(ctx, work) })
 	}
 	return group.Wait()

@@ -35,6 +35,8 @@ type ServeOptions struct {
 	Interval   time.Duration // longest between two looks at a repository; 0: its own
 	// AuditInterval is the time between two audits of a cluster that nothing asked for.
 	AuditInterval time.Duration
+	// Webhook says which webhook configuration is kept; one without Service and URL: none.
+	Webhook WebhookOptions
 	// FairwayUsers are the user names of Fairway's other processes, whose records are its own.
 	FairwayUsers []string
 	// ProverKey is the id of the prover's key that a gate believes; empty: that of the Secret.
@@ -47,6 +49,15 @@ type ServeOptions struct {
 	TraceEndpoint string
 	TraceRatio    float64
 	Log           io.Writer
+}
+
+// WebhookOptions say where the API server finds the gates.
+type WebhookOptions struct {
+	Name    string   // of the configuration
+	Service string   // of the gates, in Fairway's own namespace
+	URL     string   // instead of the Service
+	CA      string   // file of the bundle of the serving certificate's authority; empty: another keeps it
+	System  []string // namespaces that no gate judges, beside Fairway's own
 }
 
 func serveCommand(rooms Rooms) *cobra.Command {
@@ -136,5 +147,11 @@ func proverFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 	f.StringVar(&o.StateDir, "state-dir", "", "directory for mirrors and keys; it must outlive a restart")
 	f.DurationVar(&o.Interval, "interval", 0, "longest time between two looks at a repository; 0: its own pollInterval")
 	f.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "time between two audits of a cluster; one also follows each new proof")
+	f.StringVar(&o.Webhook.Name, "webhook-name", "fairway", "name of the webhook configuration that is kept as the tiers ask for it")
+	f.StringVar(&o.Webhook.Service, "webhook-service", "", "Service of the gates in Fairway's own namespace; without it or --webhook-url no configuration is kept")
+	f.StringVar(&o.Webhook.URL, "webhook-url", "", "URL of the gates instead of a Service, for API servers that reach none")
+	f.StringVar(&o.Webhook.CA, "webhook-ca", "", "file with the authority of the gates' certificate, read again each time; empty: another writes the caBundle")
+	f.StringSliceVar(&o.Webhook.System, "system-namespace", []string{"kube-system", "kube-node-lease"},
+		"namespace that no gate judges, beside Fairway's own, because the cluster could not start without it; may be repeated")
 	_ = c.MarkFlagRequired("state-dir") // the flag exists
 }
