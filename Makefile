@@ -81,9 +81,10 @@ reproduce: ## Build the binary twice in two places and fail where the two differ
 ##@ Machinery
 
 .PHONY: tools
-tools: ## Build the control plane and helm for the tests, unless they are in the cache
+tools: ## Build the control plane, helm and a forge for the tests, unless they are in the cache
 	hack/controlplane/build.sh >/dev/null
 	hack/helm/build.sh >/dev/null
+	hack/gitea/build.sh >/dev/null
 
 .PHONY: clean
 clean: ## Remove what the targets built here; the cache stays

@@ -16,16 +16,20 @@ const module = "module github.com/fairway-dev/fairway"
 // Binaries returns the folder of etcd, kube-apiserver, kube-controller-manager and kubectl. What is missing is
 // built from source first, which takes some minutes once per version and machine. It must be called from
 // within a working copy of the repository.
-func Binaries(ctx context.Context) (string, error) {
+func Binaries(ctx context.Context) (string, error) { return Built(ctx, "controlplane") }
+
+// Built runs hack/<name>/build.sh, which builds from source what is missing, and returns the folder
+// that it prints. It must be called from within a working copy of the repository.
+func Built(ctx context.Context, name string) (string, error) {
 	root, err := root()
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(root, "hack", "controlplane", "build.sh"))
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "hack", name, "build.sh"))
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("building the control plane: %w\n%s", err, problems.String())
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, problems.String())
 	}
 	return strings.TrimSpace(out.String()), nil
 }

@@ -43,3 +43,8 @@ func (p *Program) Kill() error {
 
 // Log is the end of what the program wrote.
 func (p *Program) Log() string { return p.process.tail() }
+
+// Alone starts a program that needs no control plane, with its output in a folder. The caller stops it.
+func Alone(dir, binary string, args ...string) (*Program, error) {
+	return (&Cluster{Dir: dir}).Run(binary, args...)
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,8 +148,9 @@ func (f Facts) ofAnotherContent(d Dossier, r Review) string {
 	return ""
 }
 
-// lastWords gives each reviewer's last review that is no comment. Where two came at one moment, the
-// less favourable is the later. Reviews of accounts that are gone stand alone.
+// lastWords gives each reviewer's last review that is no comment. Where two came in one second, forges
+// number them in their order; where they do not, the less favourable is the later. Reviews of accounts
+// that are gone stand alone.
 func lastWords(reviews []Review) []Review {
 	last := map[string]Review{}
 	for _, r := range reviews {
@@ -180,6 +182,15 @@ func later(a, b Review) bool {
 		}
 		return 0
 	}
-	c := cmp.Or(a.SubmittedAt.Compare(b.SubmittedAt), cmp.Compare(favour(b), favour(a)), strings.Compare(a.ID, b.ID))
+	c := cmp.Or(a.SubmittedAt.Compare(b.SubmittedAt), cmp.Compare(number(a.ID), number(b.ID)), cmp.Compare(favour(b), favour(a)), strings.Compare(a.ID, b.ID))
 	return c > 0
+}
+
+// number is an id as a number; 0 for one that is none.
+func number(id string) uint64 {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }

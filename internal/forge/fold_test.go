@@ -46,6 +46,11 @@ func said(by string, what Opinion, minute int) Review {
 	return Review{ID: by + "-" + at(minute).Format("04"), Reviewer: account(by), Opinion: what, Commit: "head", SubmittedAt: at(minute)}
 }
 
+func numbered(id int64, r Review) Review {
+	r.ID = ID(id)
+	return r
+}
+
 // dossier is a change of alice with one head, reviewed as given.
 func dossier(reviews ...Review) Dossier {
 	return Dossier{
@@ -88,6 +93,8 @@ func TestFold(t *testing.T) {
 		{name: "a robot's request for changes does not stop it", d: dossier(approve("bob", 20), said("bot", ChangesRequested, 21)), want: "bob", why: "ChangesRequested"},
 		{name: "approved again after requesting changes", d: dossier(said("bob", ChangesRequested, 20), approve("bob", 21)), want: "bob"},
 		{name: "both at one moment", d: dossier(said("bob", Dismissed, 20), approve("bob", 20)), why: "Dismissed"},
+		{name: "both in one second, numbered", d: dossier(numbered(9, said("bob", ChangesRequested, 20)), numbered(10, approve("bob", 20))), want: "bob"},
+		{name: "both in one second, numbered the other way", d: dossier(numbered(10, said("bob", Dismissed, 20)), numbered(9, approve("bob", 20))), why: "Dismissed"},
 		{name: "a word that is not known takes back", d: dossier(approve("bob", 20), said("bob", Unknown, 21)), why: "Unknown"},
 		{name: "stranger", d: dossier(approve("stranger", 20)), why: "nobody who is known"},
 		{name: "robot of ours", d: dossier(approve("bot", 20)), why: "robots"},

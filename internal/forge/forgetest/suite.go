@@ -94,8 +94,8 @@ type View struct {
 // Run plays every story that a kind of forge can show.
 func Run(t *testing.T, kind forge.Kind, stage func(*testing.T) Stage) {
 	for _, s := range Stories() {
-		if s.shownBy(kind) {
-			t.Run(s.Name, func(t *testing.T) { s.play(t, stage(t)) })
+		if s.ShownBy(kind) {
+			t.Run(s.Name, func(t *testing.T) { s.Play(t, stage(t)) })
 		}
 	}
 }
@@ -117,17 +117,16 @@ type Story struct {
 	NotReal bool
 }
 
-func (s Story) shownBy(kind forge.Kind) bool {
+// ShownBy reports whether a kind of forge can show the story.
+func (s Story) ShownBy(kind forge.Kind) bool {
 	return len(s.Only) == 0 || slices.Contains(s.Only, kind)
 }
-
-// Play is Run for one story.
-func (s Story) Play(t *testing.T, stage Stage) { s.play(t, stage) }
 
 // feature is the branch that stories are about.
 const feature = "feature"
 
-func (s Story) play(t *testing.T, stage Stage) {
+// Play plays the story on a stage and reads it back.
+func (s Story) Play(t *testing.T, stage Stage) {
 	for _, a := range s.Acts {
 		stage.Act(t, a)
 	}

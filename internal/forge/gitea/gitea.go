@@ -30,7 +30,7 @@ type Forge struct {
 	http *http.Client
 }
 
-// New gives the Gitea at the access's URL, which is that of its front page.
+// New gives the Gitea at the access's URL: that of its front page, or that of its API.
 func New(a forge.Access) (*Forge, error) {
 	base, err := a.Base()
 	if err != nil {
@@ -40,7 +40,8 @@ func New(a forge.Access) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Forge{strings.TrimSuffix(base.String(), "/"), client}, nil
+	front := strings.TrimSuffix(base.String(), "/")
+	return &Forge{strings.TrimSuffix(front, "/api/v1"), client}, nil
 }
 
 // client is for one call: the SDK keeps the context in the client.

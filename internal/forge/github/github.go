@@ -30,15 +30,16 @@ type Forge struct {
 	client *sdk.Client
 }
 
-// New gives the GitHub at the access's URL, which is that of its front page.
+// New gives the GitHub at the access's URL: that of its front page, or that of its API.
 func New(a forge.Access) (*Forge, error) {
 	base, err := a.Base()
 	if err != nil {
 		return nil, err
 	}
-	if strings.EqualFold(base.Host, "github.com") {
-		base.Host = "api.github.com"
-	} else {
+	switch host := strings.ToLower(base.Host); {
+	case host == "github.com" || host == "api.github.com":
+		base.Host, base.Path = "api.github.com", "/"
+	case !strings.HasSuffix(base.Path, "/api/v3/"):
 		base.Path += "api/v3/"
 	}
 	a.URL = base.String()

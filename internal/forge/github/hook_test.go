@@ -63,7 +63,9 @@ func TestURL(t *testing.T) {
 	for front, api := range map[string]string{
 		"https://github.com":              "https://api.github.com/",
 		"https://GitHub.com/":             "https://api.github.com/",
+		"https://api.github.com":          "https://api.github.com/",
 		"https://git.example.com":         "https://git.example.com/api/v3/",
+		"https://git.example.com/api/v3":  "https://git.example.com/api/v3/",
 		"https://github.com.evil.example": "https://github.com.evil.example/api/v3/",
 	} {
 		f, err := New(forge.Access{URL: front})

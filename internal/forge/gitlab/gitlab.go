@@ -31,13 +31,15 @@ type Forge struct {
 	client *sdk.Client
 }
 
-// New gives the GitLab at the access's URL, which is that of its front page.
+// New gives the GitLab at the access's URL: that of its front page, or that of its API.
 func New(a forge.Access) (*Forge, error) {
 	base, err := a.Base()
 	if err != nil {
 		return nil, err
 	}
-	base.Path += "api/v4/"
+	if !strings.HasSuffix(base.Path, "/api/v4/") {
+		base.Path += "api/v4/"
+	}
 	a.URL = base.String()
 	http, err := a.Client(forge.GitLab)
 	if err != nil {
