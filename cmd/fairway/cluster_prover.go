@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -36,6 +37,7 @@ type proving struct {
 	keeper  *prover.Keeper
 	status  *controller.Status
 	auditor *controller.Auditor
+	argocd  *controller.ArgoCD
 
 	inputs string // digest of what the prover was asked to look at last
 
@@ -50,6 +52,7 @@ func newProving(in *install) (*proving, error) {
 		Reader: in.cache, Writer: in.cluster.client, World: in.state.World, Proofs: in.archive, Now: time.Now,
 		Events: in.events,
 	}
+	p.argocd = &controller.ArgoCD{Client: in.cluster.dynamic, World: in.state.World, Proofs: in.archive}
 	p.shelf = &store.ClusterShelf{
 		Client: in.cluster.client, Archive: in.archive, Deliveries: in.deliveries, World: in.state.World, Signer: in.keys.prover,
 		ClusterID: in.clusterID, Prover: cli.Version(release), Now: time.Now, Told: p.told, Heard: p.hears,
@@ -163,7 +166,7 @@ func (p *proving) tell(ctx context.Context) error {
 	if !p.ready.Load() {
 		return nil
 	}
-	err := p.status.Write(ctx)
+	err := errors.Join(p.status.Write(ctx), p.argocd.Write(ctx))
 	if err != nil {
 		p.log.V(1).Info("a status could not be written yet", "problem", err.Error())
 	}
