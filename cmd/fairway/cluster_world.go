@@ -14,6 +14,7 @@ import (
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/controller"
 	"github.com/fairway-dev/fairway/internal/schema"
+	"github.com/fairway-dev/fairway/internal/signature"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/tier"
 )
@@ -139,6 +140,10 @@ func (in *install) compile(ctx context.Context) error {
 	}
 	world := store.Compile(kinds, store.Settings{Namespace: in.o.Namespace, Sealed: in.seal.Sealed(), Schema: in.schemas.digest()}, in.state.World())
 	world.Install.ProverUsers = slices.Concat(world.Install.ProverUsers, []string{in.me}, in.o.FairwayUsers)
+	_, badKeys := signature.NewKeyring(world.People)
+	for _, text := range badKeys {
+		world.Problems = append(world.Problems, controller.KeyProblem+text)
+	}
 	in.archive.Reindex(world) // before the world: a proof that does not count in it must not be found in it
 	in.state.Set(world, in.judgeGlasses(kinds.BreakGlasses, world))
 	in.ready.Store(true)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/cli"
+	"github.com/fairway-dev/fairway/internal/signature"
 	"github.com/fairway-dev/fairway/internal/store"
 )
 
@@ -55,7 +56,8 @@ func (d *directory) load() error {
 		settings.Sealed = settings.Sealed || b.Namespace == d.namespace && b.Name == "cluster"
 	}
 	world := store.Compile(kinds, settings, d.state.World())
-	for _, p := range world.Problems {
+	_, badKeys := signature.NewKeyring(world.People)
+	for _, p := range append(badKeys, world.Problems...) {
 		d.log.Info("this is not in force", "problem", p)
 	}
 	d.state.Set(world, grants(kinds.BreakGlasses, world, time.Now(), d.log))

@@ -68,18 +68,29 @@ func problems(w *tier.World, prefix string) string {
 
 // teamReady says whether all identities of a team count.
 func teamReady(t *v1alpha1.Team, w *tier.World) finding {
-	var conflicts []string
-	for _, p := range w.Problems {
-		rest, ok := strings.CutPrefix(p, "teams: ")
-		words := strings.Fields(rest)
-		if ok && slices.ContainsFunc(t.Spec.Principals, func(m v1alpha1.Principal) bool { return slices.Contains(words, m.Name) }) {
-			conflicts = append(conflicts, rest)
-		}
-	}
-	if len(conflicts) > 0 {
+	if conflicts := aboutTeam(t, w, "teams: "); len(conflicts) > 0 {
 		return finding{v1alpha1.ConditionReady, false, v1alpha1.ReasonIdentityConflict, "these count for nobody: " + strings.Join(conflicts, "; ")}
 	}
+	if keys := aboutTeam(t, w, KeyProblem); len(keys) > 0 {
+		return finding{v1alpha1.ConditionReady, false, v1alpha1.ReasonInvalid, "these count for nobody: " + strings.Join(keys, "; ")}
+	}
 	return finding{v1alpha1.ConditionReady, true, v1alpha1.ReasonCompiled, "all identities count"}
+}
+
+// KeyProblem begins a problem of the world that says what is wrong with a principal's key.
+const KeyProblem = "keys: "
+
+// aboutTeam are the problems with a prefix, without it, that name somebody of a team.
+func aboutTeam(t *v1alpha1.Team, w *tier.World, prefix string) []string {
+	var found []string
+	for _, p := range w.Problems {
+		rest, ok := strings.CutPrefix(p, prefix)
+		words := strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == ':' })
+		if ok && slices.ContainsFunc(t.Spec.Principals, func(m v1alpha1.Principal) bool { return slices.Contains(words, m.Name) }) {
+			found = append(found, rest)
+		}
+	}
+	return found
 }
 
 // bindingReady says whether a binding is in force and its tier can be met.

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -239,47 +238,6 @@ func inherited(s *Sweep) *v1alpha1.InheritedObjects {
 
 func reference(id change.ObjectID) v1alpha1.ObjectReference {
 	return v1alpha1.ObjectReference{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
-}
-
-// announce tells of what changed in an object that people watch.
-func (s *Status) announce(before, after client.Object) {
-	was, ok := before.(*v1alpha1.TierBinding)
-	now, both := after.(*v1alpha1.TierBinding)
-	if !ok || !both {
-		return
-	}
-	old := map[string]v1alpha1.SourceStatus{}
-	for _, source := range was.Status.Sources {
-		old[source.Name] = source
-	}
-	for _, source := range now.Status.Sources {
-		if o := old[source.Name]; source.Commit == "" || o.Commit == source.Commit && o.Verdict == source.Verdict {
-			continue
-		}
-		kind, note := corev1.EventTypeNormal, "source %s at %.12s: %s"
-		if source.Verdict != v1alpha1.VerdictAllow {
-			kind, note = corev1.EventTypeWarning, "source %s at %.12s: %s\n%s"
-		}
-		args := []any{source.Name, source.Commit, source.Verdict}
-		if source.Verdict != v1alpha1.VerdictAllow {
-			args = append(args, cut(source.Message, 900))
-		}
-		s.Events.Eventf(now, nil, kind, "Judged"+string(source.Verdict), "Prove", note, args...)
-	}
-	for _, c := range now.Status.Conditions {
-		if c.Type == v1alpha1.ConditionEnforcing && c.Reason == v1alpha1.ReasonUnproven && !hasMessage(was, c.Message) {
-			s.Events.Eventf(now, nil, corev1.EventTypeWarning, "Drifted", "Audit", "%s", cut(c.Message, 1000))
-		}
-	}
-}
-
-func hasMessage(b *v1alpha1.TierBinding, message string) bool {
-	for _, c := range b.Status.Conditions {
-		if c.Type == v1alpha1.ConditionEnforcing && c.Message == message {
-			return true
-		}
-	}
-	return false
 }
 
 // Gated are the bindings of a world that a gated tier judges, in a fixed order.
