@@ -154,7 +154,7 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	working, end := context.WithCancel(failed)
 	defer end()
-	for _, work := range append(s.others, certs.Start) {
+	for _, work := range append(s.others, certs.Start, webhook.PaceGarbage) {
 		group.Go(func() error { return untilDone(working, work) })
 	}
 	group.Go(func() error { return server.Serve(listener) })

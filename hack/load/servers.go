@@ -123,6 +123,7 @@ func fairway(judge webhook.Judge, log logr.Logger) func(context.Context, string,
 		if err != nil {
 			return err
 		}
+		go func() { _ = webhook.PaceGarbage(ctx) }() // as fairway serve does
 		go func() {
 			<-ctx.Done()
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
