@@ -44,13 +44,16 @@ func newLab(t testing.TB) *lab {
 }
 
 // labOf is a Fairway that starts on a shop, with whatever state an earlier one left there.
-func labOf(t testing.TB, shop *story.Shop) *lab {
+func labOf(t testing.TB, shop *story.Shop, adjust ...func(*dirInstall)) *lab {
 	t.Helper()
 	in, err := newDirInstall(cli.ServeOptions{
 		Dir: shop.World(""), Namespace: "fairway-system", StateDir: filepath.Join(shop.Dir, "state"), Interval: time.Hour,
 	}, testr.NewWithInterface(t, testr.Options{}), newObserver(nil))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, a := range adjust {
+		a(in)
 	}
 	l := &lab{t: t, shop: shop, in: in, server: story.NewServer(), front: webhook.New(in.gate, webhook.Options{}).Handler()}
 	t.Cleanup(l.stop)
@@ -69,10 +72,10 @@ func (l *lab) stop() {
 }
 
 // restart is Fairway started anew on the same folders.
-func (l *lab) restart() *lab {
+func (l *lab) restart(adjust ...func(*dirInstall)) *lab {
 	l.t.Helper()
 	l.stop()
-	return labOf(l.t, l.shop)
+	return labOf(l.t, l.shop, adjust...)
 }
 
 // look reads the world again and has every source proven, as the keeper does in time.

@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/fairway-dev/fairway/internal/attest"
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/forge"
 	"github.com/fairway-dev/fairway/internal/gitrepo"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/signature"
@@ -30,7 +32,9 @@ type mirrors struct {
 	schema   func() canon.Schema
 	// credentials are those of a repository, from wherever the install keeps them.
 	credentials func(ctx context.Context, repository string) (remoteAccess, error)
-	now         func() time.Time
+	// forges makes the reader of a repository's forge.
+	forges func(ctx context.Context, r tier.Repository) (forge.Reader, error)
+	now    func() time.Time
 	// alarm is told what a person should look at: a ref that was rewound, a statement that is not
 	// believed.
 	alarm func(repository, what string)
@@ -44,6 +48,7 @@ type mirrors struct {
 type mirrored struct {
 	digest    string // of the Repository it was opened for
 	names     attest.Names
+	dir       string // of everything that is kept of it
 	mirror    *gitrepo.Mirror
 	sightings *gitrepo.Sightings
 	book      *book
@@ -52,6 +57,7 @@ type mirrored struct {
 	envelopes []string        // of the roll-backs, in the same order
 	told      map[string]bool // statements and refs that a person was told of
 	renders   *renders
+	desk      *desk // nil: no review on a forge counts
 }
 
 // Open fetches a repository and gives the rooms that prove its sources.
@@ -59,6 +65,11 @@ func (m *mirrors) Open(ctx context.Context, r tier.Repository, world *tier.World
 	at, err := m.of(ctx, r)
 	if err != nil {
 		return prover.Rooms{}, err
+	}
+	if r.FromForge && at.desk == nil {
+		if at.desk, err = m.newDesk(ctx, r, at.dir); err != nil {
+			return prover.Rooms{}, err
+		}
 	}
 	moved, err := at.mirror.Fetch(ctx)
 	if err != nil {
@@ -72,9 +83,12 @@ func (m *mirrors) Open(ctx context.Context, r tier.Repository, world *tier.World
 		return prover.Rooms{}, err
 	}
 	return prover.Rooms{
-		History:    history{at.mirror.Repo},
-		Commits:    &commits{repo: at.mirror.Repo, keyring: keyring, sightings: at.sightings, now: m.now(), read: map[string]change.Commit{}},
-		Statements: statements{approvals: attest.Fold(at.approvals)},
+		History: history{at.mirror.Repo},
+		Commits: &commits{
+			repo: at.mirror.Repo, keyring: keyring, forge: forgeKeys(r), sightings: at.sightings, now: m.now(), read: map[string]change.Commit{},
+		},
+		Statements: statementsOf(r, at),
+		Forge:      m.hear(ctx, r, at, world),
 		Renderer: sources{
 			repo: at.mirror.Repo, mirrors: m, own: world.Install.Namespace, clusterTier: world.Cluster, schema: world.Schema, done: at.renders,
 		},
@@ -120,7 +134,8 @@ func (m *mirrors) of(ctx context.Context, r tier.Repository) (*mirrored, error) 
 		return nil, errors.Join(err, mirror.Close(), sightings.Close())
 	}
 	have := &mirrored{
-		digest: r.Digest, names: attest.Names{URL: r.URL, Aliases: r.Aliases}, mirror: mirror, sightings: sightings, book: statements, told: map[string]bool{}, renders: &renders{now: m.now},
+		digest: r.Digest, names: attest.Names{URL: r.URL, Aliases: r.Aliases}, dir: dir, mirror: mirror,
+		sightings: sightings, book: statements, told: map[string]bool{}, renders: &renders{now: m.now},
 	}
 	m.open[r.Name] = have
 	return have, nil
@@ -142,6 +157,11 @@ func (m *mirrors) see(ctx context.Context, name string, at *mirrored, moved []gi
 	for _, ref := range moved {
 		if ref.Rewound {
 			m.alarm(name, fmt.Sprintf("%s was rewound from %s to %s", ref.Ref, ref.Before, ref.After))
+			if branch, is := strings.CutPrefix(ref.Ref, "refs/heads/"); is && at.desk != nil {
+				if err := at.desk.memory.rewritten(branch, m.now()); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if ref.Before == "" || ref.After == "" {
@@ -232,6 +252,7 @@ func (h history) Cover(ctx context.Context, base, head string, closure change.Cl
 type commits struct {
 	repo      *gitrepo.Repo
 	keyring   *signature.Keyring
+	forge     *signature.Keyring // of the forge's own keys
 	sightings *gitrepo.Sightings
 	now       time.Time
 	read      map[string]change.Commit
@@ -255,12 +276,37 @@ func (c *commits) Verified(ctx context.Context, id string) (change.Commit, error
 		return change.Commit{}, err
 	}
 	commit := object.Commit
-	commit.Signature = c.keyring.VerifyCommit(object.Payload, object.Signature, commit.Committer.When, seen)
+	commit.Signature = c.signature(object, seen)
 	c.read[id] = commit
 	return commit, nil
 }
 
+// signature is who signed a commit. A key that the forge has is the forge's, whoever else lists it.
+func (c *commits) signature(object gitrepo.Object, seen time.Time) change.Signature {
+	by := c.forge.VerifyCommit(object.Payload, object.Signature, object.Committer.When, seen)
+	if by.State == change.Good {
+		by.Principal, by.ByForge = "", true
+		return by
+	}
+	return c.keyring.VerifyCommit(object.Payload, object.Signature, object.Committer.When, seen)
+}
+
+// forgeKeys are the keys with which the forge signs the commits that it makes.
+func forgeKeys(r tier.Repository) *signature.Keyring {
+	people, _ := tier.NewPeople("", []tier.TeamSpec{{Name: "forge", Principals: []tier.Principal{{Name: "forge", Robot: true, Keys: r.ForgeKeys}}}})
+	keyring, _ := signature.NewKeyring(people)
+	return keyring
+}
+
 // statements are the standing approvals of a repository.
 type statements struct{ approvals []change.Approval }
+
+// statementsOf are those of a repository whose signed statements count.
+func statementsOf(r tier.Repository, at *mirrored) statements {
+	if !r.FromRefs {
+		return statements{}
+	}
+	return statements{approvals: attest.Fold(at.approvals)}
+}
 
 func (s statements) Approvals(context.Context) ([]change.Approval, error) { return s.approvals, nil }

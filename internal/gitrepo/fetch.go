@@ -115,6 +115,11 @@ func (m *Mirror) pullOnce(ctx context.Context, t transport, branches []string) e
 		fmt.Fprintf(&specs, "+refs/heads/%s:refs/heads/%s\n", b, b)
 	}
 	fmt.Fprintf(&specs, "+%s*:%s*\n", ApprovalRefs, ApprovalRefs)
+	return m.fetchSpecs(ctx, t, specs.String(), "--atomic", "--prune")
+}
+
+// fetchSpecs runs one git fetch of some refspecs and ends it when it brings too much.
+func (m *Mirror) fetchSpecs(ctx context.Context, t transport, specs string, flags ...string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := make(chan struct{})
@@ -122,10 +127,11 @@ func (m *Mirror) pullOnce(ctx context.Context, t transport, branches []string) e
 		defer close(watched)
 		m.watch(ctx, cancel)
 	}()
+	args := append([]string{"fetch", "--quiet", "--stdin"}, flags...)
 	_, err := m.output(ctx, command{
-		args: []string{"fetch", "--quiet", "--stdin", "--atomic", "--prune", "--no-tags", "--no-write-fetch-head",
-			"--no-recurse-submodules", "--no-auto-maintenance", "--no-show-forced-updates", "--end-of-options", t.url},
-		stdin:    []byte(specs.String()),
+		args: append(args, "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
+			"--no-show-forced-updates", "--end-of-options", t.url),
+		stdin:    []byte(specs),
 		settings: append(t.settings, setting{"advice.fetchShowForcedUpdates", "false"}),
 		env:      t.env,
 		maxFile:  m.limits.FetchBytes,

@@ -76,6 +76,9 @@ func (r *review) missing(rule tier.ApprovalRule, places int, at string) Finding 
 	if said := r.said(); said != "" {
 		detail += " (" + said + ")"
 	}
+	if r.page != "" {
+		detail += "; its page is " + link(r.page)
+	}
 	if r.unasked != "" {
 		detail += "; could not ask the forge for more: " + Quote(r.unasked)
 	}
@@ -85,7 +88,7 @@ func (r *review) missing(rule tier.ApprovalRule, places int, at string) Finding 
 	}
 	f := unmet(CodeApproval, Pending, detail, r.candidates(could)...)
 	if r.page != "" && !rule.Level.Signed() {
-		f.Remedy = "Ask one of those named to review it: " + plain(r.page)
+		f.Remedy = "Ask one of those named to review it: " + link(r.page)
 	}
 	return f
 }

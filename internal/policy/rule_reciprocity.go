@@ -52,12 +52,15 @@ func (r *review) missingOtherSide(at string) Finding {
 	if said := r.said(); said != "" {
 		detail += " (" + said + ")"
 	}
+	if r.page != "" {
+		detail += "; its page is " + link(r.page)
+	}
 	if r.able(r.otherSide) == 0 {
 		return unmet(CodeReciprocity, Deny, detail+"; there is nobody else")
 	}
 	f := unmet(CodeReciprocity, Pending, detail, r.candidates(r.otherSide)...)
 	if r.page != "" && !r.tier.ReciprocalLevel().Signed() {
-		f.Remedy = "Ask somebody of another team to review it: " + plain(r.page)
+		f.Remedy = "Ask somebody of another team to review it: " + link(r.page)
 	}
 	return f
 }

@@ -59,6 +59,19 @@ func plain(s string) string {
 	return s
 }
 
+// linkLimit is how long an address may be that is shown whole: a part of one leads nowhere.
+const linkLimit = 200
+
+// link leaves the address of a page alone that is made of plain characters, so that it can be followed,
+// and quotes any other.
+func link(address string) string {
+	if len(address) > linkLimit || !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") ||
+		strings.ContainsFunc(address, func(r rune) bool { return !isNameRune(r) }) {
+		return Quote(address)
+	}
+	return address
+}
+
 func isNameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/@+", r)
 }

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/forge"
+	"github.com/fairway-dev/fairway/internal/gitrepo"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// How far back a forge is asked for changes the first time, the least of it, and how much is asked for
+// again each time, since the clocks of two machines differ.
+const (
+	deskReach   = 90 * 24 * time.Hour
+	deskLeast   = 24 * time.Hour
+	deskOverlap = 10 * time.Minute
+	// deskReadings bounds how many open changes are read in one look, so that what their reviews name is
+	// remembered before anybody can change it. Those that landed are read when they are judged.
+	deskReadings = 50
+)
+
+// desk is one repository's forge, between looks. One look at a time uses it.
+type desk struct {
+	reader forge.Reader
+	at     tier.Forge
+	memory *deskMemory
+	now    func() time.Time
+
+	changes map[int64]forge.Change      // as they were listed last
+	newest  map[string]time.Time        // of a branch's changes
+	read    map[int64]time.Time         // open changes: as of when they were read
+	units   map[forge.Change]landedUnit // of changes that landed
+	absent  map[string]time.Time        // heads that the remote does not give, and when it was asked
+}
+
+type landedUnit struct {
+	unit change.Unit
+	tree string
+}
+
+func newDesk(reader forge.Reader, at tier.Forge, memory *deskMemory, now func() time.Time) *desk {
+	return &desk{
+		reader: reader, at: at, memory: memory, now: now, changes: map[int64]forge.Change{}, newest: map[string]time.Time{},
+		read: map[int64]time.Time{}, units: map[forge.Change]landedUnit{}, absent: map[string]time.Time{},
+	}
+}
+
+// repository is the one that is asked about. Its immutable id is that which it had first.
+func (d *desk) repository() forge.Repository {
+	return forge.Repository{Path: d.at.Project, ID: d.memory.Repository}
+}
+
+// look asks what changed since the last look. Why it could not be asked is told, and no error: what it
+// said before is still there.
+func (d *desk) look(ctx context.Context, mirror *gitrepo.Mirror, branches []string) (unasked string) {
+	for _, branch := range branches {
+		if err := d.list(ctx, branch); err != nil {
+			return d.why(err)
+		}
+	}
+	if err := d.fetchHeads(ctx, mirror); err != nil {
+		return d.why(err)
+	}
+	if err := d.readOpen(ctx); err != nil {
+		return d.why(err)
+	}
+	return ""
+}
+
+// why says in one line why the forge could not be asked.
+func (d *desk) why(err error) string {
+	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	return d.at.Host + ": " + text
+}
+
+// list asks for the changes of a branch. Where there are more than are read, it asks for the newest.
+func (d *desk) list(ctx context.Context, branch string) error {
+	now := d.now()
+	since := now.Add(-deskReach)
+	if last, ok := d.newest[branch]; ok {
+		since = last.Add(-deskOverlap)
+	}
+	listed, err := d.reader.Changes(ctx, d.repository(), branch, since)
+	for errors.Is(err, forge.ErrTooMuch) && now.Sub(since) > deskLeast {
+		since = now.Add(-now.Sub(since) / 2)
+		listed, err = d.reader.Changes(ctx, d.repository(), branch, since)
+	}
+	if err != nil {
+		return err
+	}
+	newest := d.newest[branch]
+	for _, c := range listed {
+		if c.Target != branch {
+			continue
+		}
+		if err := d.memory.pin(c.Repository); err != nil {
+			return err
+		}
+		d.changes[c.Number] = c
+		if c.UpdatedAt.After(newest) {
+			newest = c.UpdatedAt
+		}
+	}
+	if !newest.IsZero() {
+		d.newest[branch] = newest
+	}
+	d.forget(now.Add(-deskReach))
+	return nil
+}
+
+// forget drops what nobody asks for any more: changes that were closed, and those that landed long ago.
+func (d *desk) forget(before time.Time) {
+	maps.DeleteFunc(d.changes, func(_ int64, c forge.Change) bool {
+		return c.State == forge.Closed || c.UpdatedAt.Before(before)
+	})
+	maps.DeleteFunc(d.units, func(c forge.Change, _ landedUnit) bool { return d.changes[c.Number] != c })
+	maps.DeleteFunc(d.read, func(number int64, _ time.Time) bool { return d.changes[number].State != forge.Open })
+	maps.DeleteFunc(d.absent, func(_ string, asked time.Time) bool { return d.now().Sub(asked) > deskOverlap })
+}
+
+// fetchHeads brings into the mirror what the changes are of, those that landed first.
+func (d *desk) fetchHeads(ctx context.Context, mirror *gitrepo.Mirror) error {
+	var refs []string
+	heads := map[string]string{} // by ref
+	for _, c := range d.ordered() {
+		if c.HeadRef == "" || len(refs) == gitrepo.HeadsLimit {
+			continue
+		}
+		if _, asked := d.absent[c.Head]; asked {
+			continue
+		}
+		if _, err := mirror.Object(ctx, c.Head); errors.Is(err, gitrepo.ErrNotFound) && heads[c.HeadRef] == "" {
+			refs, heads[c.HeadRef] = append(refs, c.HeadRef), c.Head
+		}
+	}
+	missing, err := mirror.FetchHeads(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for _, ref := range missing {
+		d.absent[heads[ref]] = d.now()
+	}
+	return nil
+}
+
+// ordered are the changes, those that landed first, of each the newest first.
+func (d *desk) ordered() []forge.Change {
+	all := slices.Collect(maps.Values(d.changes))
+	slices.SortFunc(all, func(a, b forge.Change) int {
+		if landed := a.State == forge.Merged; landed != (b.State == forge.Merged) {
+			if landed {
+				return -1
+			}
+			return 1
+		}
+		return int(b.Number - a.Number)
+	})
+	return all
+}
+
+// readOpen reads open changes that something happened to.
+func (d *desk) readOpen(ctx context.Context) error {
+	left := deskReadings
+	for _, c := range d.ordered() {
+		if c.State != forge.Open || left == 0 || d.read[c.Number].Equal(c.UpdatedAt) {
+			continue
+		}
+		left--
+		dossier, err := d.reader.Dossier(ctx, d.repository(), c.Number)
+		if errors.Is(err, forge.ErrTooMuch) || errors.Is(err, forge.ErrGone) || errors.Is(err, forge.ErrAnswer) {
+			continue // it is one change's, and is told where that one is judged
+		}
+		if err == nil {
+			err = d.memory.see(dossier)
+		}
+		if err != nil {
+			return err
+		}
+		d.read[c.Number] = c.UpdatedAt
+	}
+	return nil
+}
+
+// deskView is a desk in one look: judged by the people in force, with what was read in it.
+type deskView struct {
+	*desk
+	mirror  *gitrepo.Mirror
+	url     string // canonical, of the repository
+	people  tier.People
+	unasked string
+	again   map[int64]change.Proposal
+}
+
+// Proposals are the changes that landed on a branch.
+func (v *deskView) Proposals(ctx context.Context, branch string) ([]change.Proposal, string, error) {
+	var landed []change.Proposal
+	for _, c := range v.ordered() {
+		if c.State != forge.Merged || c.Target != branch {
+			continue
+		}
+		unit, err := v.unitOf(ctx, c)
+		if err != nil {
+			return nil, "", err
+		}
+		if unit.unit.RawDiffID != "" {
+			landed = append(landed, change.Proposal{Number: c.Number, Page: c.URL, Branch: branch, Unit: unit.unit})
+		}
+	}
+	return landed, v.unasked, nil
+}
+
+// unitOf is what a change brought, by git. What git does not hold yet is asked for again.
+func (v *deskView) unitOf(ctx context.Context, c forge.Change) (landedUnit, error) {
+	if have, ok := v.units[c]; ok {
+		return have, nil
+	}
+	dossier := forge.Dossier{Change: c}
+	if c.Landed == c.Head && c.MergeBase == "" { // a fast-forward says in its dossier alone where it began
+		read, err := v.reader.Dossier(ctx, v.repository(), c.Number)
+		if err != nil {
+			v.unasked = v.why(err)
+			return landedUnit{}, nil
+		}
+		dossier = read
+	}
+	var f forge.Facts
+	if err := forge.Resolve(ctx, deskGit{v.mirror.Repo}, dossier, "", &f); err != nil {
+		return landedUnit{}, fmt.Errorf("comparing change %d: %w", c.Number, err)
+	}
+	unit := landedUnit{f.Unit, f.HeadTree}
+	if unit.unit.RawDiffID != "" {
+		v.units[c] = unit
+	}
+	return unit, nil
+}
+
+// Again reads a change anew, once in a look.
+func (v *deskView) Again(ctx context.Context, p change.Proposal) (change.Proposal, error) {
+	if have, ok := v.again[p.Number]; ok {
+		return have, nil
+	}
+	now, err := v.readAgain(ctx, p)
+	if err != nil {
+		return change.Proposal{}, err
+	}
+	v.again[p.Number] = now
+	return now, nil
+}
+
+func (v *deskView) readAgain(ctx context.Context, p change.Proposal) (change.Proposal, error) {
+	dossier, err := v.reader.Dossier(ctx, v.repository(), p.Number)
+	if err == nil {
+		err = v.memory.see(dossier)
+	}
+	if err == nil {
+		err = v.fetchReviewed(ctx, dossier)
+	}
+	if err != nil {
+		p.Stale = v.why(err)
+		return p, nil
+	}
+	f := forge.Facts{Repository: v.url, First: v.memory.First, Rewritten: v.memory.Rewritten[dossier.Target], SeenAt: v.now(), Principal: v.principal}
+	if err := forge.Resolve(ctx, deskGit{v.mirror.Repo}, dossier, "", &f); err != nil {
+		return p, fmt.Errorf("comparing change %d: %w", p.Number, err)
+	}
+	folded := forge.Fold(dossier, f)
+	out := change.Proposal{
+		Number: dossier.Number, Page: dossier.URL, Branch: dossier.Target, Unit: f.Unit,
+		Approvals: folded.Approvals, Contributors: v.contributors(dossier, folded),
+	}
+	for _, o := range folded.Objections {
+		out.Objections = append(out.Objections, o.Principal)
+	}
+	out.Evidence, err = dossier.Digest()
+	return out, err
+}
+
+// fetchReviewed brings into the mirror what the reviews are of, where it is not there: heads that were
+// replaced since. What the remote does not give makes the review count for nothing.
+func (v *deskView) fetchReviewed(ctx context.Context, d forge.Dossier) error {
+	var ids []string
+	for _, r := range d.Reviews {
+		rev, why := d.Reviewed(r, v.memory.First[r.ID])
+		if why != "" || slices.Contains(ids, rev.Head) || len(ids) == gitrepo.HeadsLimit {
+			continue
+		}
+		if _, asked := v.absent[rev.Head]; asked {
+			continue
+		}
+		if _, err := v.mirror.Object(ctx, rev.Head); errors.Is(err, gitrepo.ErrNotFound) {
+			ids = append(ids, rev.Head)
+		}
+	}
+	missing, err := v.mirror.FetchHeads(ctx, ids)
+	for _, id := range missing {
+		v.absent[id] = v.now()
+	}
+	return err
+}
+
+// principal names whose an account is. It is judged by the people in force, whenever it acted.
+func (v *deskView) principal(a forge.Account, _ time.Time) (name string, robot, known bool) {
+	name, known = v.people.ByAccount(v.account(a))
+	p, _ := v.people.Get(name)
+	return name, p.Robot || a.Robot, known
+}
+
+// contributors are all who had a part in a change, as the forge knows.
+func (v *deskView) contributors(d forge.Dossier, f forge.Folded) []string {
+	names := slices.Clone(f.Contributors)
+	accounts := append([]forge.Account{d.Author}, slices.Concat(d.Pushers, d.Authors)...)
+	for _, h := range d.Heads {
+		accounts = append(accounts, h.By)
+	}
+	for _, a := range accounts {
+		if a.ID == "" {
+			continue // whoever it was has no account that could approve
+		}
+		claimants := v.people.AccountClaimants(v.account(a))
+		if len(claimants) == 0 {
+			claimants = []string{"<" + v.account(a).String() + ">"}
+		}
+		names = append(names, claimants...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
