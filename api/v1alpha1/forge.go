@@ -18,7 +18,7 @@ type Forge struct {
 	// +required
 	Kind ForgeKind `json:"kind"`
 
-	// url is the root of the forge's API: https://api.github.com, or the address of your own forge, such
+	// url is the address of the forge, that of its front page: https://github.com, or your own, such
 	// as https://git.example.com. The token is sent to this host and to no other.
 	// +required
 	// +kubebuilder:validation:MinLength=1

@@ -19,6 +19,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/controller"
+	"github.com/fairway-dev/fairway/internal/forge"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -38,6 +39,8 @@ type proving struct {
 	status  *controller.Status
 	auditor *controller.Auditor
 	argocd  *controller.ArgoCD
+	hooked  *forgeHooks
+	forges  *prometheus.Registry // metrics of forges
 
 	inputs string // digest of what the prover was asked to look at last
 
@@ -47,7 +50,7 @@ type proving struct {
 
 // newProving adds the role to an install that has its keys.
 func newProving(in *install) (*proving, error) {
-	p := &proving{install: in, heard: map[change.SourceKey]int64{}}
+	p := &proving{install: in, heard: map[change.SourceKey]int64{}, forges: prometheus.NewRegistry()}
 	p.status = &controller.Status{
 		Reader: in.cache, Writer: in.cluster.client, World: in.state.World, Proofs: in.archive, Now: time.Now,
 		Events: in.events,
@@ -65,7 +68,7 @@ func newProving(in *install) (*proving, error) {
 	p.mirrors = &mirrors{
 		dir: filepath.Join(in.o.StateDir, "mirrors"), key: in.keys.digest, renderer: renders,
 		schema: func() canon.Schema { return in.schemas.current() }, now: time.Now, open: map[string]*mirrored{},
-		credentials: p.access.of,
+		credentials: p.access.of, forges: p.access.forges(forge.NewMetrics(p.forges)),
 		alarm: func(repository, what string) {
 			in.log.Error(nil, "look at this", "repository", repository, "what", what)
 		},
@@ -76,6 +79,13 @@ func newProving(in *install) (*proving, error) {
 			in.log.Error(err, "repository could not be proven", "repository", repository)
 		},
 	})
+	p.hooked = &forgeHooks{
+		repository: func(name string) (tier.Repository, bool) {
+			r, ok := in.state.World().Repositories[name]
+			return r, ok
+		},
+		hookOf: p.access.hookOf, ask: p.keeper.Ask, log: in.log, now: time.Now, of: map[string]*hookDoor{},
+	}
 	p.auditor = newAuditor(in, &lister{client: in.cluster.dynamic, mapper: in.mapper})
 	in.hooks = append(in.hooks, hooks{
 		renewed: p.renewed, glasses: p.status.Glasses, glassed: p.status.Glassed, delivered: p.asked, distrusted: p.keeper.Changed,
@@ -90,6 +100,7 @@ func (p *proving) stop() { p.access.forget() }
 func (p *proving) work() []func(context.Context) error {
 	return []func(context.Context) error{
 		p.keeper.Run,
+		func(ctx context.Context) error { return p.hooked.run(ctx, p.o) },
 		func(ctx context.Context) error { return p.statusBell.Run(ctx, statusInterval, p.tell) },
 		func(ctx context.Context) error { return p.auditBell.Run(ctx, p.o.AuditInterval, p.audit) },
 	}

@@ -35,7 +35,11 @@ func (o *openings) open(ctx context.Context, r tier.Repository, world *tier.Worl
 	if err != nil {
 		return prover.Rooms{}, err
 	}
-	r.Digest += " " + version // a mirror is opened again for new credentials
+	forgeVersion, err := o.install.access.forgeVersion(ctx, r.Name)
+	if err != nil {
+		return prover.Rooms{}, err
+	}
+	r.Digest += " " + version + " " + forgeVersion // a mirror is opened again for new credentials
 	return o.install.mirrors.Open(ctx, r, world)
 }
 

@@ -38,7 +38,7 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 	}
 	return run(ctx, o, log, service{
 		judge: j, ready: in.ready.Load,
-		metrics: slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper)}), traces: traces,
+		metrics: slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges}), traces: traces,
 		others: slices.Concat(in.work(), p.work(), guard.work(), j.work()),
 	})
 }

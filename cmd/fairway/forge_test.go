@@ -17,9 +17,9 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// page is a forge beside the shop's repository: it says what a test has it say, as the adapters do.
+// fakeForge is a forge beside the shop's repository: it says what a test has it say, as the adapters do.
 // What they make of a real forge's answers is held by tests of their own.
-type page struct {
+type fakeForge struct {
 	t     *testing.T
 	l     *lab
 	at    map[int64]*forge.Dossier
@@ -33,10 +33,10 @@ var pageIDs = map[string]string{"sara": "1", "sam": "2", "paula": "3", "pete": "
 
 func person(name string) forge.Account { return forge.Account{ID: pageIDs[name], Login: name} }
 
-// newPage is a lab whose production takes reviews from a forge.
-func newPage(t *testing.T) *page {
+// newFakeForge is a lab whose production takes reviews from a forge.
+func newFakeForge(t *testing.T) *fakeForge {
 	t.Helper()
-	p := &page{t: t, l: newLab(t), at: map[int64]*forge.Dossier{}, clock: time.Now().Add(-time.Hour).Truncate(time.Second)}
+	p := &fakeForge{t: t, l: newLab(t), at: map[int64]*forge.Dossier{}, clock: time.Now().Add(-time.Hour).Truncate(time.Second)}
 	p.wire(p.l.in)
 	p.l.edit("tiers.yaml", "level: Signed", "level: Forge")
 	p.l.edit("repository.yaml", "approvalSources: [Attestation]",
@@ -49,12 +49,12 @@ func newPage(t *testing.T) *page {
 }
 
 // wire makes an install ask the page.
-func (p *page) wire(in *dirInstall) {
+func (p *fakeForge) wire(in *dirInstall) {
 	in.mirrors.forges = func(context.Context, tier.Repository) (forge.Reader, error) { return p, nil }
 }
 
 // Changes implements forge.Reader.
-func (p *page) Changes(_ context.Context, _ forge.Repository, branch string, since time.Time) ([]forge.Change, error) {
+func (p *fakeForge) Changes(_ context.Context, _ forge.Repository, branch string, since time.Time) ([]forge.Change, error) {
 	var all []forge.Change
 	for _, d := range p.at {
 		if d.Target == branch && !d.UpdatedAt.Before(since) {
@@ -65,7 +65,7 @@ func (p *page) Changes(_ context.Context, _ forge.Repository, branch string, sin
 }
 
 // Dossier implements forge.Reader.
-func (p *page) Dossier(_ context.Context, _ forge.Repository, number int64) (forge.Dossier, error) {
+func (p *fakeForge) Dossier(_ context.Context, _ forge.Repository, number int64) (forge.Dossier, error) {
 	p.reads++
 	if p.down != nil {
 		return forge.Dossier{}, p.down
@@ -74,15 +74,15 @@ func (p *page) Dossier(_ context.Context, _ forge.Repository, number int64) (for
 }
 
 // Members implements forge.Reader.
-func (p *page) Members(context.Context, string) ([]forge.Account, error) { return nil, p.down }
+func (p *fakeForge) Members(context.Context, string) ([]forge.Account, error) { return nil, p.down }
 
-func (p *page) tick() time.Time {
+func (p *fakeForge) tick() time.Time {
 	p.clock = p.clock.Add(time.Minute)
 	return p.clock
 }
 
 // land merges a change of an author, as a forge does.
-func (p *page) land(author string, files map[string]string) (merge string, d *forge.Dossier) {
+func (p *fakeForge) land(author string, files map[string]string) (merge string, d *forge.Dossier) {
 	p.t.Helper()
 	ctx := p.t.Context()
 	merge, head, err := p.l.shop.Land(ctx, author, message, files)
@@ -108,7 +108,7 @@ func (p *page) land(author string, files map[string]string) (merge string, d *fo
 }
 
 // says adds a review, or takes the place of an earlier one by the same id.
-func (p *page) says(d *forge.Dossier, who string, opinion forge.Opinion) *forge.Review {
+func (p *fakeForge) says(d *forge.Dossier, who string, opinion forge.Opinion) *forge.Review {
 	at := p.tick()
 	d.UpdatedAt = at
 	d.Reviews = append(d.Reviews, forge.Review{
@@ -118,7 +118,7 @@ func (p *page) says(d *forge.Dossier, who string, opinion forge.Opinion) *forge.
 }
 
 func TestReviewsOnAForgeAreProof(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	merge, d := p.land("sara", version("2.0"))
 	apply := p.l.apply(story.Web(2, "", "2.0"), merge)
 	p.l.look()
@@ -134,43 +134,43 @@ func TestReviewsOnAForgeAreProof(t *testing.T) {
 // TestT40WhoseReviewCounts: what a forge says is counted once for each person who is known, is no robot
 // and had no part in the change.
 func TestT40WhoseReviewCounts(t *testing.T) {
-	for name, say := range map[string]func(p *page, d *forge.Dossier){
-		"the author, too": func(p *page, d *forge.Dossier) { p.says(d, "sara", forge.Approved) },
-		"a comment":       func(p *page, d *forge.Dossier) { p.says(d, "sam", forge.Commented) },
-		"dismissed": func(p *page, d *forge.Dossier) {
+	for name, say := range map[string]func(p *fakeForge, d *forge.Dossier){
+		"the author, too": func(p *fakeForge, d *forge.Dossier) { p.says(d, "sara", forge.Approved) },
+		"a comment":       func(p *fakeForge, d *forge.Dossier) { p.says(d, "sam", forge.Commented) },
+		"dismissed": func(p *fakeForge, d *forge.Dossier) {
 			p.says(d, "sam", forge.Approved).Opinion = forge.Dismissed
 		},
-		"changes asked for after all": func(p *page, d *forge.Dossier) {
+		"changes asked for after all": func(p *fakeForge, d *forge.Dossier) {
 			p.says(d, "sam", forge.Approved)
 			p.says(d, "sam", forge.ChangesRequested)
 		},
-		"somebody else asks for changes": func(p *page, d *forge.Dossier) {
+		"somebody else asks for changes": func(p *fakeForge, d *forge.Dossier) {
 			p.says(d, "sam", forge.Approved)
 			p.says(d, "pete", forge.ChangesRequested)
 		},
-		"a stranger":              func(p *page, d *forge.Dossier) { p.says(d, "stranger", forge.Approved) },
-		"an account that is gone": func(p *page, d *forge.Dossier) { p.says(d, "nobody", forge.Approved) },
-		"a robot": func(p *page, d *forge.Dossier) {
+		"a stranger":              func(p *fakeForge, d *forge.Dossier) { p.says(d, "stranger", forge.Approved) },
+		"an account that is gone": func(p *fakeForge, d *forge.Dossier) { p.says(d, "nobody", forge.Approved) },
+		"a robot": func(p *fakeForge, d *forge.Dossier) {
 			p.says(d, "sam", forge.Approved).Reviewer.Robot = true
 		},
-		"who pushed to it": func(p *page, d *forge.Dossier) {
+		"who pushed to it": func(p *fakeForge, d *forge.Dossier) {
 			d.Pushers = append(d.Pushers, person("sam"))
 			p.says(d, "sam", forge.Approved)
 		},
-		"pushers not known": func(p *page, d *forge.Dossier) {
+		"pushers not known": func(p *fakeForge, d *forge.Dossier) {
 			d.PushersKnown = change.CouldNotTell
 			p.says(d, "sam", forge.Approved)
 		},
-		"aimed at another branch since": func(p *page, d *forge.Dossier) {
+		"aimed at another branch since": func(p *fakeForge, d *forge.Dossier) {
 			p.says(d, "sam", forge.Approved)
 			d.Rebased = []time.Time{p.tick()}
 		},
-		"of a commit that nobody has": func(p *page, d *forge.Dossier) {
+		"of a commit that nobody has": func(p *fakeForge, d *forge.Dossier) {
 			p.says(d, "sam", forge.Approved).Commit = strings.Repeat("a", 40)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPage(t)
+			p := newFakeForge(t)
 			merge, d := p.land("sara", version("2.0"))
 			p.says(d, "paula", forge.Approved)
 			say(p, d)
@@ -183,7 +183,7 @@ func TestT40WhoseReviewCounts(t *testing.T) {
 
 // TestT09AnApprovalOfWhatDidNotLand: reviewed at one head, merged at another.
 func TestT09AnApprovalOfWhatDidNotLand(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	ctx := t.Context()
 	seen, err := p.l.shop.Branch(ctx, "feature", "sara", message, map[string]string{story.WebPath: story.Web(3, "", "1.0")})
 	if err != nil {
@@ -215,7 +215,7 @@ func TestT09AnApprovalOfWhatDidNotLand(t *testing.T) {
 
 // TestT39ForgeDown: what was proven stays so, what is new waits, and signed approvals go on.
 func TestT39ForgeDown(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	first, d := p.land("sara", version("2.0"))
 	p.says(d, "sam", forge.Approved)
 	p.says(d, "paula", forge.Approved)
@@ -242,7 +242,7 @@ func TestT39ForgeDown(t *testing.T) {
 }
 
 // pending reports whether a commit waits for something that needs no other commit.
-func (p *page) pending(commit string) bool {
+func (p *fakeForge) pending(commit string) bool {
 	proofs, _ := p.l.in.directory.shelf.Known(change.SourceKey{Repository: "apps", Branch: "main", Path: "shop/production", Namespace: "shop"})
 	for _, proof := range proofs {
 		if proof.Commit == commit {
@@ -254,7 +254,7 @@ func (p *page) pending(commit string) bool {
 
 // TestT39ForgeDownPeopleChange: whoever was removed counts no more, although the forge cannot be asked.
 func TestT39ForgeDownPeopleChange(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	merge, d := p.land("sara", version("2.0"))
 	p.says(d, "sam", forge.Approved)
 	p.says(d, "paula", forge.Approved)
@@ -275,7 +275,7 @@ func TestT39ForgeDownPeopleChange(t *testing.T) {
 
 // TestADismissedReviewIsTakenBack until its content was delivered.
 func TestADismissedReviewIsTakenBack(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	merge, d := p.land("sara", version("2.0"))
 	p.says(d, "sam", forge.Approved)
 	p.says(d, "paula", forge.Approved)
@@ -294,7 +294,7 @@ func TestADismissedReviewIsTakenBack(t *testing.T) {
 
 // TestT42TwoAccountsOfOnePerson count once.
 func TestT42TwoAccountsOfOnePerson(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	p.l.edit("tiers.yaml", "name: owners, minimum: 1, from: Owners", "name: two, minimum: 2, from: Anyone")
 	p.l.edit("teams.yaml", "id: "+pageIDs["paula"]+"}", "id: "+pageIDs["paula"]+"}, {forge: Gitea, host: git.example.com, id: 8}")
 	merge, d := p.land("sara", version("2.0"))
@@ -310,7 +310,7 @@ func TestT42TwoAccountsOfOnePerson(t *testing.T) {
 
 // TestSourcesThatAreNotNamedDoNotCount: each of the two counts only where the Repository names it.
 func TestSourcesThatAreNotNamedDoNotCount(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	p.l.edit("repository.yaml", "approvalSources: [Forge, Attestation]", "approvalSources: [Attestation]")
 	merge, d := p.land("sara", version("2.0"))
 	p.says(d, "sam", forge.Approved)
@@ -332,7 +332,7 @@ func TestSourcesThatAreNotNamedDoNotCount(t *testing.T) {
 // TestAForgeKeyCountsForLandings: a merge that the forge made and signed counts once the change is
 // approved; the same key under a direct push never does.
 func TestAForgeKeyCountsForLandings(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	ctx := t.Context()
 	web, err := story.NewPerson("forge", "")
 	if err != nil {
@@ -376,7 +376,7 @@ func TestAForgeKeyCountsForLandings(t *testing.T) {
 
 // TestARepositoryThatTookThePathOver is not asked: it has another id.
 func TestARepositoryThatTookThePathOver(t *testing.T) {
-	p := newPage(t)
+	p := newFakeForge(t)
 	_, d := p.land("sara", version("2.0"))
 	p.l.look()
 	merge, d2 := p.land("sara", version("3.0"))

@@ -113,7 +113,7 @@ func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, registry pro
 	if err := in.watch(ctx); err != nil {
 		return err
 	}
-	registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper)})...)
+	registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})...)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, work := range slices.Concat(in.work(), p.work(), guard.work()) {
 		group.Go(func() error { return untilDone(ctx, work) })

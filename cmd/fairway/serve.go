@@ -95,6 +95,7 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 		dir: filepath.Join(o.StateDir, "mirrors"), key: key, renderer: renders,
 		schema: func() canon.Schema { return d.schemas.current() }, now: time.Now, open: map[string]*mirrored{},
 		credentials: func(context.Context, string) (remoteAccess, error) { return remoteAccess{}, nil },
+		forges:      anonymous(nil),
 		alarm:       func(repository, what string) { log.Info("look at this", "repository", repository, "what", what) },
 	}}
 	in.keeper = prover.NewKeeper(d.state.World, in.mirrors, d.shelf, prover.Settings{

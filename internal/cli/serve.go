@@ -32,6 +32,7 @@ type ServeOptions struct {
 	ClientCA   string        // file of the authorities that callers need a certificate of; empty: anybody may call
 	Drain      time.Duration // how long to go on answering after being told to end
 	StateDir   string        // mirrors and keys
+	Hooks      string        // host:port for the push webhooks of forges, without TLS; empty: none are taken
 	Interval   time.Duration // longest between two looks at a repository; 0: its own
 	// AuditInterval is the time between two audits of a cluster that nothing asked for.
 	AuditInterval time.Duration
@@ -145,6 +146,7 @@ func frontFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 // proverFlags are those of what makes proofs.
 func proverFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 	f.StringVar(&o.StateDir, "state-dir", "", "directory for mirrors and keys; it must outlive a restart")
+	f.StringVar(&o.Hooks, "hooks", "", "address for the push webhooks of forges, POST /hooks/REPOSITORY, without TLS; empty: none are taken")
 	f.DurationVar(&o.Interval, "interval", 0, "longest time between two looks at a repository; 0: its own pollInterval")
 	f.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "time between two audits of a cluster; one also follows each new proof")
 	f.StringVar(&o.Webhook.Name, "webhook-name", "fairway", "name of the webhook configuration that is kept as the tiers ask for it")
