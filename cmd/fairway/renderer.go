@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/render"
@@ -14,6 +15,9 @@ import (
 // workerMemory is what one render may use. The limits on what it reads keep every honest source far
 // below it.
 const workerMemory = 1 << 30
+
+// workerProcessor is how long one render may compute. The largest honest ones take some seconds.
+const workerProcessor = 20 * time.Second
 
 // renderer renders sources.
 type renderer interface {
@@ -27,7 +31,7 @@ func newRenderer(scope render.Scope) (renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the program to render with: %w", err)
 	}
-	return worker.New(worker.Options{Command: []string{self, cli.RenderWorker}, Memory: workerMemory, Parallel: 2}, render.DefaultLimits(), scope), nil
+	return worker.New(worker.Options{Command: []string{self, cli.RenderWorker}, Memory: workerMemory, Parallel: 2, Processor: workerProcessor}, render.DefaultLimits(), scope), nil
 }
 
 // renderWorker is the other side: it renders one source that standard input asks for.

@@ -29,6 +29,7 @@ const (
 	argoTracking      = "argocd.argoproj.io/tracking-id"
 	helmRelease       = "meta.helm.sh/release-name"
 	helmNamespace     = "meta.helm.sh/release-namespace"
+	helmHook          = "helm.sh/hook"
 	instance          = "app.kubernetes.io/instance"
 )
 
@@ -71,6 +72,7 @@ func Of(h Hints) change.Origin {
 	owners = withoutRelease(owners)
 	switch len(owners) {
 	case 0:
+		o.Engine, o.Owner = hookOf(h)
 	case 1:
 		o.Engine, o.Owner = owners[0].engine, owners[0].owner
 	default:
@@ -111,6 +113,15 @@ func fluxHelm(h Hints) (claim, string) {
 // most charts, whoever applies them.
 func helm(h Hints) (claim, string) {
 	return pair(h.Annotations, helmRelease, helmNamespace, claim{EngineHelm, "release "})
+}
+
+// hookOf knows what Helm runs at some moment of a release: on that it writes no marks of ownership, but its
+// annotation says what it is. Argo CD takes such objects for its own, and marks them.
+func hookOf(h Hints) (engine, owner string) {
+	if _, hook := h.Annotations[helmHook]; !hook || engineOf(append(h.writers(), h.Managers...)) == EngineArgoCD {
+		return "", ""
+	}
+	return EngineHelm, "hook of a release"
 }
 
 // pair reads an owner that is marked by a name and a namespace.

@@ -46,6 +46,15 @@ func TestOf(t *testing.T) {
 			want:  change.Origin{Engine: "Helm", Owner: "release shop/web"},
 		},
 		{
+			name:  "a hook of helm's, which carries no marks",
+			hints: Hints{Annotations: marks{helmHook: "pre-install"}, FieldManager: "helm"},
+			want:  change.Origin{Engine: "Helm", Owner: "hook of a release"},
+		},
+		{
+			name:  "a hook of a chart that argo cd renders",
+			hints: Hints{Annotations: marks{helmHook: "pre-install"}, FieldManager: "argocd-controller"},
+		},
+		{
 			name:  "helm's label alone names nobody: charts write it, whoever applies them",
 			hints: Hints{Labels: marks{"app.kubernetes.io/managed-by": "Helm"}},
 		},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os/exec"
+	"time"
 
 	"github.com/fairway-dev/fairway/internal/render"
 )
@@ -18,6 +19,10 @@ type Options struct {
 	Command  []string
 	Memory   uint64 // bytes that one worker may write to; 1 GiB is enough for what the limits allow
 	Parallel int    // workers at a time
+	// Processor is the processor time of one worker; 0 leaves it the whole time of the limits. It should be
+	// well below that: what computes without end then ends itself, and is refused, rather than be killed,
+	// of which nothing could be told.
+	Processor time.Duration
 }
 
 // Pool renders in workers. It has the method of a render.Renderer and serves any number of
@@ -68,7 +73,7 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 		return render.Result{}, nil, err
 	}
 	s := server{link: newLink(out, in), tree: tree, scope: p.scope, limits: p.limits}
-	done, talkErr := s.talk(task{Source: src, Limits: p.limits, Memory: p.options.Memory})
+	done, talkErr := s.talk(task{Source: src, Limits: p.limits, Memory: p.options.Memory, Processor: p.options.Processor})
 	_ = in.Close() // the worker ends where it asks on; it may be gone already
 	waitErr := cmd.Wait()
 	switch {
@@ -91,6 +96,10 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 	return render.Result{Objects: objects, Closure: done.Closure}, done.Refusal, err
 }
 
+// exhausted is the status with which a worker ends that has used up what it may: the Go runtime's own for
+// memory, stack and threads.
+const exhausted = 2
+
 // fault says what the end of a worker means. One that ended itself would most likely end itself again:
 // the Go runtime does with status 2 where memory, stack or threads run out (panics do not come this
 // far), which a machine that is short of them can cause too; the kustomize library with status 1. What it wrote may repeat the source, and is not read.
@@ -99,7 +108,7 @@ func (p *Pool) fault(src render.Source, waitErr error) (*render.Refusal, error) 
 	if !errors.As(waitErr, &exit) || exit.ExitCode() < 0 {
 		return nil, waitErr
 	}
-	if exit.ExitCode() == 2 {
+	if exit.ExitCode() == exhausted {
 		detail := fmt.Sprintf("needs more than %d MiB of memory to render, or does not end", p.options.Memory>>20)
 		return &render.Refusal{Reason: render.TooLarge, File: src.Path, Detail: detail, MayPass: true}, nil
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	<-time.After(time.Nanosecond) // the runtime opens what timers need with the first of them
-	if err := confine(t.Memory, t.Limits.Time); err != nil {
+	if err := confine(t.Memory, cmp.Or(t.Processor, t.Limits.Time)); err != nil {
 		return fmt.Errorf("confining the worker: %w", err)
 	}
 	debug.SetMemoryLimit(int64(t.Memory / 2)) // collect garbage long before the hard limit

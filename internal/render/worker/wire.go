@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"strconv"
+	"time"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
@@ -21,9 +22,10 @@ const maxFrame = 256 << 20
 
 // task is the first message, to the worker.
 type task struct {
-	Source render.Source
-	Limits render.Limits
-	Memory uint64 // bytes
+	Source    render.Source
+	Limits    render.Limits
+	Memory    uint64 // bytes
+	Processor time.Duration
 }
 
 // report is a message from the worker: a question, or the outcome and the last message.
