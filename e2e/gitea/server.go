@@ -38,9 +38,13 @@ type Server struct {
 	binary  string
 	ssh     string // port
 	program *controlplane.Program
+	making  sync.Mutex // held while people are made
 	mu      sync.Mutex
 	tokens  map[string]string // by account
 	ids     map[string]int64
+
+	door   *http.Server
+	synced map[string]bool // heads that the forge has done with
 }
 
 // Start starts a Gitea with an administrator and a reader.
@@ -53,7 +57,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Dir: dir, binary: filepath.Join(built, "gitea"), tokens: map[string]string{}, ids: map[string]int64{}}
+	s := &Server{Dir: dir, binary: filepath.Join(built, "gitea"), tokens: map[string]string{}, ids: map[string]int64{}, synced: map[string]bool{}}
 	return s, s.start(ctx, filepath.Join(built, "src"))
 }
 
@@ -82,7 +86,41 @@ func (s *Server) start(ctx context.Context, static string) error {
 	if err != nil {
 		return err
 	}
-	return s.AddUser(ctx, Reader)
+	if err := s.AddUser(ctx, Reader); err != nil {
+		return err
+	}
+	return s.listen(ctx)
+}
+
+// listen has the forge tell when it has done with a push to a change. Until then it may still dismiss
+// reviews, and its API does not show that.
+func (s *Server) listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.door = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		var told struct {
+			Change pull `json:"pull_request"`
+		}
+		if json.NewDecoder(req.Body).Decode(&told) == nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.synced[told.Change.Head.SHA] = true
+		}
+	})}
+	go func() { _ = s.door.Serve(l) }() // until it is closed
+	return s.Call(ctx, Admin, http.MethodPost, "/admin/hooks", map[string]any{
+		"type": "gitea", "active": true, "events": []string{"pull_request_sync"},
+		"config": map[string]string{"url": "http://" + l.Addr().String(), "content_type": "json", "is_system_webhook": "true"},
+	}, nil)
+}
+
+// done reports whether the forge has done with a push of that head to a change.
+func (s *Server) done(head string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.synced[head]
 }
 
 // Stop ends it and removes what it kept.
@@ -90,6 +128,9 @@ func (s *Server) Stop() error {
 	var err error
 	if s.program != nil {
 		err = s.program.Stop()
+	}
+	if s.door != nil {
+		err = errors.Join(err, s.door.Close())
 	}
 	return errors.Join(err, os.RemoveAll(s.Dir))
 }

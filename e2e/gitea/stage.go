@@ -42,13 +42,7 @@ type Stage struct {
 // read and review.
 func NewStage(t testing.TB, s *Server, reader forge.Reader) *Stage {
 	t.Helper()
-	for _, who := range people {
-		if s.ID(who) == 0 {
-			if err := s.AddUser(t.Context(), who); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	s.populate(t)
 	name := fmt.Sprintf("shop-%d", time.Now().UnixNano())
 	st := &Stage{Server: s, Path: Admin + "/" + name, Clone: filepath.Join(t.TempDir(), "clone"), reader: reader, heads: map[string][]string{}, numbers: map[string]int64{}}
 	var made struct{ ID int64 }
@@ -70,6 +64,21 @@ func NewStage(t testing.TB, s *Server, reader forge.Reader) *Stage {
 	st.push(t, "alice", "main", false)
 	st.Base = st.tip(t, "HEAD")
 	return st
+}
+
+// populate makes the people who are not there.
+func (s *Server) populate(t testing.TB) {
+	t.Helper()
+	s.making.Lock()
+	defer s.making.Unlock()
+	for _, who := range people {
+		if s.ID(who) != 0 {
+			continue
+		}
+		if err := s.AddUser(t.Context(), who); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // git runs git as somebody, in a folder.
@@ -140,17 +149,16 @@ func (s *Stage) push(t testing.TB, as, branch string, force bool) {
 		}), err
 	})
 	if n := s.numbers[branch]; n > 0 {
-		s.awaitChange(t, n, "has the new head", func(p pull) bool { return p.Head.SHA == head || p.Merged || p.State == "closed" })
+		s.awaitChange(t, n, "has the new head", func(p pull) bool { return p.Head.SHA == head && s.Server.done(head) || p.Merged || p.State == "closed" })
 	}
 }
 
 // pull is what a stage itself asks of a change.
 type pull struct {
-	State     string
-	Merged    bool
-	Mergeable bool
-	Head      struct{ SHA string }
-	Base      struct{ Ref string }
+	State  string
+	Merged bool
+	Head   struct{ SHA string }
+	Base   struct{ Ref string }
 }
 
 func (s *Stage) awaitChange(t testing.TB, number int64, what string, yes func(pull) bool) {

@@ -95,7 +95,8 @@ func TestReceiverWantsTheTimeOfNow(t *testing.T) {
 }
 
 func TestReceiverForgetsTheOldest(t *testing.T) {
-	r := &Receiver{}
+	now := at(0)
+	r := &Receiver{Now: func() time.Time { return now }}
 	for i := range mostDeliveries + 10 {
 		if !r.first(fmt.Append(nil, i)) {
 			t.Fatalf("%d was taken before", i)
@@ -103,6 +104,9 @@ func TestReceiverForgetsTheOldest(t *testing.T) {
 	}
 	if r.first(fmt.Append(nil, mostDeliveries)) || !r.first([]byte("0")) || len(r.taken) != r.order.Len() {
 		t.Errorf("%d of %d are remembered", len(r.taken), r.order.Len())
+	}
+	if now = at(1); !r.first([]byte("0")) || r.first([]byte("0")) || len(r.taken) != r.order.Len() {
+		t.Errorf("%d of %d are remembered after a minute", len(r.taken), r.order.Len())
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 // Reader reads one forge. Its methods may be called side by side.
 type Reader interface {
 	// Changes are those of a repository that aim at a branch and were touched at or after since,
-	// newest first: open, merged and closed ones. ErrGone, LimitedError, ErrTooMuch.
+	// newest first: open, merged and closed ones. ErrGone, ErrDenied, LimitedError, ErrTooMuch.
 	Changes(ctx context.Context, r Repository, branch string, since time.Time) ([]Change, error)
-	// Dossier is all there is about one change. ErrGone, LimitedError, ErrTooMuch.
+	// Dossier is all there is about one change. ErrGone, ErrDenied, LimitedError, ErrTooMuch.
 	Dossier(ctx context.Context, r Repository, number int64) (Dossier, error)
 	// Members are the accounts in a team: organisation/team, on GitLab a group with its parents.
 	Members(ctx context.Context, team string) ([]Account, error)
@@ -19,8 +19,11 @@ type Reader interface {
 
 // The errors that a Reader wraps.
 var (
-	// ErrGone: there is no such repository, change or team, or the token may not see it.
+	// ErrGone: there is no such repository, change or team. Some forges say so as well of what the token
+	// may not see.
 	ErrGone = errors.New("not there, or not to be seen with this token")
+	// ErrDenied: the token is not good for it, or no longer. It says nothing of what is there.
+	ErrDenied = errors.New("refused to this token")
 	// ErrTooMuch: there is more than Fairway reads; nothing of it was used.
 	ErrTooMuch = errors.New("more than is read")
 	// ErrAnswer: what the forge answered cannot be understood.

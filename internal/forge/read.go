@@ -43,8 +43,10 @@ func Failed(doing string, status int, err error) error {
 		return nil
 	case errors.As(err, &limited), errors.Is(err, ErrTooMuch), errors.Is(err, ErrAnswer), errors.Is(err, ErrHost):
 		return fmt.Errorf("%s: %w", doing, err)
-	case status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusGone:
+	case status == http.StatusNotFound || status == http.StatusGone:
 		return fmt.Errorf("%s: %w", doing, ErrGone)
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return fmt.Errorf("%s: %w", doing, ErrDenied)
 	case status != 0: // what the forge says about it can be a page long
 		return fmt.Errorf("%s: answer %d: %s", doing, status, firstLine(err))
 	}
@@ -52,13 +54,27 @@ func Failed(doing string, status int, err error) error {
 }
 
 // Split cuts a path into the owner and the name of a repository, or a team's organisation and name.
+// They are put into URLs, and nothing else may be.
 func Split(path string) (owner, name string, err error) {
-	owner, name, ok := strings.Cut(path, "/")
-	if !ok || owner == "" || name == "" || strings.ContainsAny(name, "/?#") || strings.ContainsAny(owner, "?#") ||
-		strings.HasPrefix(owner, ".") || name == "." || name == ".." {
-		return "", "", fmt.Errorf("path %q is not an owner and a name", path)
+	owner, name, _ = strings.Cut(path, "/")
+	for _, part := range []string{owner, name} {
+		if strings.Trim(part, ".") == "" || strings.ContainsFunc(part, isStrange) {
+			return "", "", fmt.Errorf("path %q is not an owner and a name", path)
+		}
 	}
 	return owner, name, nil
+}
+
+func isStrange(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+}
+
+// Hidden is nil where an error says that something is not to be seen: who pushed is then not known.
+func Hidden(err error) error {
+	if errors.Is(err, ErrGone) || errors.Is(err, ErrDenied) {
+		return nil
+	}
+	return err
 }
 
 // IsCommit reports whether text is a full object id.

@@ -15,13 +15,14 @@ const (
 	mostEventBytes = 2 << 20
 	mostDeliveries = 10_000
 	mostSkew       = 5 * time.Minute
+	repeatAfter    = time.Minute
 )
 
 // Receiver is the door for one forge's webhooks. It answers 204 to what it took, 202 to what it has no
 // use for or took before, 401 to what is not signed with one of the secrets, and 400 to the rest.
 //
 // A webhook can do no more than have a repository looked at again, so replaying one gains little; the
-// body of each is still taken once only. What the forge signs a time for must be of now.
+// same body is still taken no more than once a minute. What the forge signs a time for must be of now.
 type Receiver struct {
 	Hook    Hook
 	Secrets func() []Secret // read for each request, so that a secret can be exchanged
@@ -30,7 +31,13 @@ type Receiver struct {
 
 	mu    sync.Mutex
 	taken map[[sha256.Size]byte]*list.Element
-	order list.List // of sums, oldest first
+	order list.List // of delivery, oldest first
+}
+
+// delivery is a body that was taken, and when.
+type delivery struct {
+	sum [sha256.Size]byte
+	at  time.Time
 }
 
 // ServeHTTP implements http.Handler.
@@ -66,23 +73,26 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// first reports whether a body was not taken before, and remembers it. The id of a delivery would not
-// do: most forges do not sign it.
+// first reports whether a body was not taken within the last minute, and remembers it. The id of a
+// delivery would not do: most forges do not sign it. Two reviews in a row can look the same, so a body
+// is not refused for ever.
 func (r *Receiver) first(body []byte) bool {
-	sum := sha256.Sum256(body)
+	d := delivery{sha256.Sum256(body), r.Now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, have := r.taken[sum]; have {
-		return false
+	if have, ok := r.taken[d.sum]; ok {
+		if before, is := have.Value.(delivery); is && d.at.Sub(before.at) < repeatAfter {
+			return false
+		}
+		r.order.Remove(have)
 	}
 	if r.taken == nil {
 		r.taken = map[[sha256.Size]byte]*list.Element{}
 	}
-	r.taken[sum] = r.order.PushBack(sum)
+	r.taken[d.sum] = r.order.PushBack(d)
 	if r.order.Len() > mostDeliveries {
-		oldest := r.order.Remove(r.order.Front())
-		if sum, is := oldest.([sha256.Size]byte); is {
-			delete(r.taken, sum)
+		if oldest, is := r.order.Remove(r.order.Front()).(delivery); is {
+			delete(r.taken, oldest.sum)
 		}
 	}
 	return true

@@ -154,7 +154,7 @@ func people() []Story {
 			Acts:    []Act{{Do: Hide, Whom: "bob"}, {Do: Push, By: "bob", Branch: feature, Files: edit(), Author: "alice"}, {Do: Push, By: "alice", Branch: feature, Files: edit("more.yaml", "x: 1\n")}, open("alice"), approve("dave")},
 			Refused: "does not say who pushed",
 		},
-		{Name: "TestT40 a deleted account", Acts: opened(approve("bob"), Act{Do: Gone, Whom: "bob"}), Refused: "gone", Only: []forge.Kind{forge.GitHub, forge.Gitea}, NotReal: true},
+		{Name: "TestT40 a deleted account", Acts: opened(approve("bob"), Act{Do: Gone, Whom: "bob"}), Refused: "gone", Only: []forge.Kind{forge.GitHub, forge.Gitea}},
 		{Name: "TestT40 a robot", Acts: opened(approve("robot")), Refused: "robots"},
 		{Name: "TestT40 an outside collaborator", Acts: opened(approve("stranger")), Refused: "nobody who is known"},
 		{Name: "TestT40 a member who was none then", Acts: opened(approve("carol")), Refused: "nobody who is known"},

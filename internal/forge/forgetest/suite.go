@@ -91,13 +91,36 @@ type View struct {
 	Base       string                   // tip of main before the story
 }
 
-// Run plays every story that a kind of forge can show.
-func Run(t *testing.T, kind forge.Kind, stage func(*testing.T) Stage) {
-	for _, s := range Stories() {
-		if s.ShownBy(kind) {
-			t.Run(s.Name, func(t *testing.T) { s.Play(t, stage(t)) })
+// Run plays every story that a kind of forge can show on a forge in memory, and looks at the edges.
+func Run(t *testing.T, kind forge.Kind, adapter func(forge.Access) (forge.Reader, error)) {
+	reader := func(t *testing.T, w *World) forge.Reader {
+		t.Helper()
+		r, err := adapter(w.Access())
+		if err != nil {
+			t.Fatal(err)
 		}
+		return r
 	}
+	for _, s := range Stories() {
+		if !s.ShownBy(kind) {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			w := NewWorld(t, kind)
+			s.Play(t, w.Seen(reader(t, w)))
+		})
+	}
+	t.Run("members of a team", func(t *testing.T) { members(t, reader(t, NewWorld(t, kind))) })
+	t.Run("what is not there", func(t *testing.T) { NotThere(t, reader(t, NewWorld(t, kind))) })
+	t.Run("TestT39 a token that is no longer good", func(t *testing.T) {
+		a := NewWorld(t, kind).Access()
+		a.Token = forge.NewSecret("expired")
+		r, err := adapter(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		denied(t, r)
+	})
 }
 
 // Story is a row of the suite.

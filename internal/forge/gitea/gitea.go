@@ -9,7 +9,6 @@ package gitea
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -115,7 +114,7 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
 	d.HeadsKnown, d.PushersKnown = change.CouldNotTell, change.CouldNotTell
-	if err := pushes(c, pull, &d); err != nil && !errors.Is(err, forge.ErrGone) {
+	if err := forge.Hidden(pushes(c, pull, &d)); err != nil {
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
 	return d, nil

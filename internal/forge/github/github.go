@@ -10,7 +10,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -113,7 +112,7 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 	if d.Authors, err = f.authors(ctx, owner, name, int(number)); err != nil {
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
-	if err := f.pushes(ctx, pull, &d); err != nil && !errors.Is(err, forge.ErrGone) {
+	if err := forge.Hidden(f.pushes(ctx, pull, &d)); err != nil {
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
 	return d, nil

@@ -10,7 +10,6 @@ package gitlab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -113,7 +112,7 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
 	d.HeadsKnown = change.FoundIf(slices.ContainsFunc(d.Heads, func(h forge.Head) bool { return h.Commit == d.Head }))
-	if err := f.pushes(ctx, m, &d); err != nil && !errors.Is(err, forge.ErrGone) {
+	if err := forge.Hidden(f.pushes(ctx, m, &d)); err != nil {
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
 	return d, nil

@@ -3,39 +3,10 @@ package gitlab
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/fairway-dev/fairway/internal/forge"
 	"github.com/fairway-dev/fairway/internal/forge/forgetest"
 )
 
 func TestConformance(t *testing.T) {
-	forgetest.Run(t, forge.GitLab, func(t *testing.T) forgetest.Stage {
-		w := forgetest.NewWorld(t, forge.GitLab)
-		return w.Seen(at(t, w.Access()))
-	})
-}
-
-func at(t *testing.T, a forge.Access) *Forge {
-	f, err := New(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-func TestMembers(t *testing.T) {
-	f := at(t, forgetest.NewWorld(t, forge.GitLab).Access())
-	got, err := f.Members(t.Context(), "acme/platform")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, a := range got {
-		ids = append(ids, a.ID)
-	}
-	if diff := cmp.Diff([]string{"100", "101", "105"}, ids); diff != "" {
-		t.Error(diff)
-	}
-	forgetest.NotThere(t, f)
+	forgetest.Run(t, forge.GitLab, func(a forge.Access) (forge.Reader, error) { return New(a) })
 }
