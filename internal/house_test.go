@@ -56,7 +56,7 @@ func stairs() []row {
 	}
 	for _, room := range []string{
 		"internal/gitrepo", "internal/signature", "internal/attest", "internal/forge",
-		"internal/origin", "internal/render", "internal/schema", "internal/store", "internal/telemetry",
+		"internal/origin", "internal/render", "internal/schema", "internal/store", "internal/telemetry", "internal/authority",
 	} {
 		allow := above([]string{"std", "outside", room + "/..."})
 		if room == "internal/store" {

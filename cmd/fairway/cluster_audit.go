@@ -67,26 +67,26 @@ func newAuditor(in *install, l controller.Lister) *controller.Auditor {
 }
 
 // audit sweeps every gated binding.
-func (in *proving) audit(ctx context.Context) error {
-	if !in.ready.Load() {
+func (p *proving) audit(ctx context.Context) error {
+	if !p.ready.Load() {
 		return nil
 	}
 	var sweeps []audited
-	bindings := controller.Gated(in.state.World())
+	bindings := controller.Gated(p.state.World())
 	for _, b := range bindings {
-		sweep, err := in.auditor.Sweep(ctx, b)
+		sweep, err := p.auditor.Sweep(ctx, b)
 		if err != nil {
-			in.log.Error(err, "a namespace could not be audited", "namespace", b.Namespace)
+			p.log.Error(err, "a namespace could not be audited", "namespace", b.Namespace)
 			continue
 		}
 		if !sweep.Clean() {
-			in.log.Info("live objects are not accounted for", "namespace", b.Namespace, "drifted", len(sweep.Drifted), "unread", sweep.Unread)
+			p.log.Info("live objects are not accounted for", "namespace", b.Namespace, "drifted", len(sweep.Drifted), "unread", sweep.Unread)
 		}
-		in.status.Swept(b, sweep)
+		p.status.Swept(b, sweep)
 		sweeps = append(sweeps, audited{Binding: b, Sweep: sweep})
 	}
-	in.statusBell.Ring()
-	in.publish(ctx, bindings, sweeps)
+	p.statusBell.Ring()
+	p.publish(ctx, bindings, sweeps)
 	return nil
 }
 

@@ -115,7 +115,7 @@ func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, registry pro
 	}
 	registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})...)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, work := range slices.Concat(in.work(), p.work(), guard.work()) {
+	for _, work := range slices.Concat(in.work(), p.work(), guard.work(), newRotation(in.cluster.client, o, log)) {
 		group.Go(func() error { return untilDone(ctx, work) })
 	}
 	return group.Wait()

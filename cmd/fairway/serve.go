@@ -131,7 +131,12 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 	var settled atomic.Bool
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(append(processMetrics(), s.metrics...)...)
+	accepted := newChain(o, log, certs)
+	registry.MustRegister(accepted.metrics()...)
 	ready := func() error {
+		if err := accepted.Ready(); err != nil {
+			return err
+		}
 		if settled.Load() || s.ready() {
 			settled.Store(true)
 			return nil
@@ -155,7 +160,7 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	working, end := context.WithCancel(failed)
 	defer end()
-	for _, work := range append(s.others, certs.Start, webhook.PaceGarbage) {
+	for _, work := range append(s.others, certs.Start, webhook.PaceGarbage, accepted.Run) {
 		group.Go(func() error { return untilDone(working, work) })
 	}
 	group.Go(func() error { return server.Serve(listener) })

@@ -34,8 +34,12 @@ type Rooms struct {
 	// Inspect judges a revision for each source of a namespace that delivers it.
 	Inspect func(ctx context.Context, o InspectOptions) ([]Inspection, error)
 	Lint    func(ctx context.Context, o LintOptions) ([]Problem, error)
-	Audit   func(ctx context.Context, o AuditOptions) ([]Audit, error)
-	Stamp   func(ctx context.Context, o StampOptions) ([]byte, error)
+	// Doctor asks an API server whether it enforces.
+	Doctor func(ctx context.Context, o DoctorOptions) (Enforcement, error)
+	// Retire takes enforcement away and writes down what it removed.
+	Retire func(ctx context.Context, o RetireOptions, out io.Writer) error
+	Audit  func(ctx context.Context, o AuditOptions) ([]Audit, error)
+	Stamp  func(ctx context.Context, o StampOptions) ([]byte, error)
 	// Rollback signs a way back and returns the commit that keeps the statement.
 	Rollback func(ctx context.Context, o RollbackOptions) (string, error)
 	// BreakGlassRequest and BreakGlassApprove return the BreakGlass object as YAML.
@@ -93,7 +97,7 @@ func New(rooms Rooms) *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddCommand(
-		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), auditCommand(rooms), stampCommand(rooms),
+		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), doctorCommand(rooms), retireCommand(rooms), auditCommand(rooms), stampCommand(rooms),
 		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),
 		serveCommand(rooms), gateCommand(rooms), proverCommand(rooms), versionCommand(rooms), renderWorkerCommand(rooms),
 	)

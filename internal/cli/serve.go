@@ -42,6 +42,10 @@ type ServeOptions struct {
 	FairwayUsers []string
 	// ProverKey is the id of the prover's key that a gate believes; empty: that of the Secret.
 	ProverKey string
+	// Rotate is what a prover makes of certificates.
+	Rotate RotateOptions
+	// WebhookConfiguration must hold the chain of the serving certificate before the process is ready.
+	WebhookConfiguration string
 	// SealRepository and SealKey are what the sealing write must name (ruling 9).
 	SealRepository, SealKey string
 	Verbose                 bool
@@ -106,6 +110,7 @@ func proverCommand(rooms Rooms) *cobra.Command {
 	})
 	f := c.Flags()
 	clusterFlags(f, &o)
+	rotateFlags(f, &o.Rotate)
 	f.StringVar(&o.Probes, "probes", ":9440", "address of /livez, /readyz and /metrics without TLS; empty: none")
 	proverFlags(c, f, &o)
 	return c
@@ -140,6 +145,7 @@ func frontFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 	f.DurationVar(&o.Drain, "drain", 10*time.Second, "how long to go on answering after being told to end, so that the end points can move; with --dir nobody has to learn of it")
 	f.StringVar(&o.SealRepository, "seal-repository", "", "URL of the repository that the cluster binding must name to seal the install")
 	f.StringVar(&o.SealKey, "seal-key", "", "fingerprint (SHA256:…) of a key that one of its owners must hold to seal the install")
+	f.StringVar(&o.WebhookConfiguration, "webhook-configuration", "", "webhook configuration whose bundles must verify the serving certificate, for the first --tls-name, before this is ready; empty: ready without")
 	_ = c.MarkFlagRequired("tls-dir") // the flag exists
 }
 

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairway-dev/fairway/internal/cli"
+	"github.com/fairway-dev/fairway/internal/controller"
+)
+
+// retireFor is how long the prover is told to leave the webhook configuration alone: long enough to be
+// uninstalled meanwhile. If it is not, it goes on keeping it as long as gates answer.
+const retireFor = time.Minute
+
+// retire takes enforcement away (ruling 27): who guards first, then what enforces. Each step that was
+// done before is passed over, so a retirement that was cut off can be done again.
+func retire(ctx context.Context, o cli.RetireOptions, out io.Writer) error {
+	cluster, err := connect(o.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	for _, name := range o.Guards {
+		guard := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := remove(ctx, cluster.client, out, guard); err != nil {
+			return err
+		}
+	}
+	if err := pauseGuard(ctx, cluster.client, o.Namespace); err != nil {
+		return err
+	}
+	return remove(ctx, cluster.client, out, &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: o.Webhook}})
+}
+
+func remove(ctx context.Context, c client.Client, out io.Writer, object client.Object) error {
+	err := c.Delete(ctx, object)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("removing %T %q: %w", object, object.GetName(), err)
+	}
+	_, err = fmt.Fprintf(out, "removed %T %s\n", object, object.GetName())
+	return err
+}
+
+// pauseGuard makes or renews the Lease by which the prover leaves the configuration as people put it.
+func pauseGuard(ctx context.Context, c client.Client, namespace string) error {
+	holder, seconds, now := "fairway-retire", int32(retireFor/time.Second), metav1.NowMicro()
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: controller.EmergencyLease}}
+	err := c.Get(ctx, client.ObjectKeyFromObject(lease), lease)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("telling the prover: %w", err)
+	}
+	lease.Spec = coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &now}
+	if apierrors.IsNotFound(err) {
+		err = c.Create(ctx, lease)
+	} else {
+		err = c.Update(ctx, lease)
+	}
+	if err != nil {
+		return fmt.Errorf("telling the prover: %w", err)
+	}
+	return nil
+}
