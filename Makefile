@@ -70,6 +70,14 @@ bench: ## Run the benchmarks (BENCH= narrows them)
 ci: ## Do what continuous integration does
 	.ci/run
 
+.PHONY: e2e-kind
+e2e-kind: ## Run the story of docs/install.md on a kind cluster (needs a container engine and a network)
+	e2e/kind/run.sh
+
+.PHONY: e2e-kind-offline
+e2e-kind-offline: ## Start the gate's image as the chart does, where nothing can be pulled
+	e2e/kind/offline.sh
+
 .PHONY: licenses
 licenses: ## List the licence of all that the binary is made of; fail where one may not be shipped
 	cd hack/licenses && $(GO) run .
