@@ -48,6 +48,9 @@ func (s sources) render(ctx context.Context, commit string, source tier.Source, 
 	}
 	result, refusal, err := s.mirrors.renderer.Render(ctx, treeFS{tree}, renderSource(source, namespace))
 	out = prover.Rendered{Closure: result.Closure}
+	if out.Closure.Prefix == "" {
+		out.Closure.Prefix = source.Path // of a tree that could not be read to the end
+	}
 	var unreadable *gitrepo.UnreadableError
 	var limit *gitrepo.LimitError
 	switch {
