@@ -45,8 +45,10 @@ func lintBinding(world *tier.World, t tier.Tier, b tier.Binding) []cli.Problem {
 	}
 	var problems []cli.Problem
 	where := fmt.Sprintf("namespace %s, tier %s", b.Namespace, t.Name)
-	for _, p := range policy.Satisfiable(t, b, world.People) {
-		problems = append(problems, cli.Problem{Where: where, Kind: string(p.Kind), Warning: p.Kind != policy.Unsatisfiable, Text: p.String()})
+	for _, p := range slices.Concat(policy.Satisfiable(t, b, world.People), policy.Exits(t, world.People)) {
+		problems = append(problems, cli.Problem{
+			Where: where, Kind: string(p.Kind), Warning: p.Kind != policy.Unsatisfiable && p.Kind != policy.ClosedExit, Text: p.String(),
+		})
 	}
 	for _, s := range b.Sources {
 		r := world.Repositories[s.Repository]

@@ -24,7 +24,7 @@ type Problem struct {
 	// the person whom everything depends on.
 	Author string
 	// Missing is the role that nobody is left for: the name of an approval rule, "another team" or
-	// "signature". Empty for SinglePoint and Unreviewed.
+	// "signature", or the name of a way out. Empty for SinglePoint, Unreviewed and NoExit.
 	Missing string
 }
 
@@ -36,6 +36,12 @@ func (p Problem) String() string {
 		return "without " + who + " nobody else can get a change in"
 	case Unreviewed:
 		return "a change by " + who + " needs nobody's approval"
+	case NoExit:
+		return "there is no break-glass: whoever is locked out stays out"
+	case ClosedExit:
+		return plain(p.Missing) + " can never be opened: too few people have a key (or, to ask for break-glass, a user name in the cluster)"
+	case LoneExit:
+		return "without " + who + " nobody can open " + plain(p.Missing)
 	}
 	return "a change by " + who + " can never be admitted: nobody is left for " + Quote(p.Missing)
 }
