@@ -39,6 +39,7 @@ type proving struct {
 	status  *controller.Status
 	auditor *controller.Auditor
 	argocd  *controller.ArgoCD
+	nudging *nudging
 	hooked  *forgeHooks
 	forges  *prometheus.Registry // metrics of forges
 
@@ -86,6 +87,7 @@ func newProving(in *install) (*proving, error) {
 		},
 		hookOf: p.access.hookOf, ask: p.keeper.Ask, log: in.log, now: time.Now, of: map[string]*hookDoor{},
 	}
+	p.nudging = newNudging(in)
 	p.auditor = newAuditor(in, &lister{client: in.cluster.dynamic, mapper: in.mapper})
 	in.hooks = append(in.hooks, hooks{
 		renewed: p.renewed, glasses: p.status.Glasses, glassed: p.status.Glassed, delivered: p.asked, distrusted: p.keeper.Changed,
@@ -103,6 +105,7 @@ func (p *proving) work() []func(context.Context) error {
 		func(ctx context.Context) error { return p.hooked.run(ctx, p.o) },
 		func(ctx context.Context) error { return p.statusBell.Run(ctx, statusInterval, p.tell) },
 		func(ctx context.Context) error { return p.auditBell.Run(ctx, p.o.AuditInterval, p.audit) },
+		p.nudging.run,
 	}
 }
 

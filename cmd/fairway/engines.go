@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -16,9 +18,22 @@ type engines struct {
 	world func() *tier.World
 }
 
-// Reaches says into which namespaces an object can have an engine deliver.
-func (engines) Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
-	return origin.Reaches(kind, raw)
+// Reaches says into which namespaces an object can have an engine deliver: those that it names, and
+// those whose binding names it. What delivers the cluster binding reaches everywhere.
+func (e engines) Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
+	namespaces, everywhere, chained = origin.Reaches(kind, raw)
+	namespace, name, ok := origin.Feeds(kind, raw)
+	if !ok {
+		return namespaces, everywhere, chained
+	}
+	world := e.world()
+	for _, at := range slices.Sorted(maps.Keys(world.Bindings)) {
+		if world.Bindings[at].DeliveredBy(origin.EngineFlux, namespace, name) {
+			namespaces = append(namespaces, at)
+		}
+	}
+	everywhere = everywhere || world.Cluster != nil && world.Cluster.DeliveredBy(origin.EngineFlux, namespace, name)
+	return namespaces, everywhere, chained
 }
 
 // Claimed asks the Application that an object is marked with for the commits that it delivers.

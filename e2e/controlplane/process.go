@@ -37,6 +37,11 @@ type process struct {
 
 // spawn starts a program with its output in <name>.log and counts it among the cluster's processes.
 func (c *Cluster) spawn(binary string, args ...string) (*process, error) {
+	return c.spawnWith(nil, binary, args...)
+}
+
+// spawnWith adds to the environment that the program starts with.
+func (c *Cluster) spawnWith(environment []string, binary string, args ...string) (*process, error) {
 	name := filepath.Base(binary)
 	log, err := os.OpenFile(c.path(name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -45,7 +50,7 @@ func (c *Cluster) spawn(binary string, args ...string) (*process, error) {
 	defer log.Close() // the child has its own copy
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr, cmd.Env = ownGroup(), append(os.Environ(), environment...)
 	p := &process{name: name, log: log.Name(), done: make(chan struct{})}
 	started := make(chan error)
 	go func() {

@@ -19,6 +19,15 @@ func (c *Cluster) Run(binary string, args ...string) (*Program, error) {
 	return &Program{p}, nil
 }
 
+// RunWith is Run with more in the environment: a controller takes its kubeconfig from there.
+func (c *Cluster) RunWith(environment []string, binary string, args ...string) (*Program, error) {
+	p, err := c.spawnWith(environment, binary, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{p}, nil
+}
+
 // Await asks the question until it is answered without an error. It gives up when the program ends.
 func (p *Program) Await(ctx context.Context, question func(context.Context) error) error {
 	return p.process.await(ctx, question)

@@ -72,6 +72,7 @@ func TestConfigureLeavesOutWhatIsOpen(t *testing.T) {
 		hookNamespaces: {Fail: "Fail", Seconds: 5},
 		hookSelf:       {Fail: "Fail", Seconds: 5},
 		hookCluster:    {Fail: "Fail", Seconds: 5},
+		hookEngines:    {Fail: "Ignore", Seconds: 2, Op: "In", Names: []string{"play", "toys"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -28,6 +28,7 @@ type Hooks struct {
 const (
 	hookStrict     = "strict.fairway.dev"     // gated namespaces, and every namespace that is not known
 	hookLenient    = "lenient.fairway.dev"    // namespaces whose tier records and refuses nothing
+	hookEngines    = "engines.fairway.dev"    // what tells an engine where to deliver, in open namespaces
 	hookNamespaces = "namespaces.fairway.dev" // Namespaces themselves, whatever they are
 	hookSelf       = "self.fairway.dev"       // Fairway's own kinds, wherever they are
 	hookCluster    = "cluster.fairway.dev"    // all else that is in no namespace
@@ -74,10 +75,24 @@ func Configure(w *tier.World, h Hooks, bundle []byte) *admissionv1.ValidatingWeb
 		soft.FailurePolicy = &ignore
 		hooks = slices.Insert(hooks, 1, soft)
 	}
+	if len(open) > 0 {
+		hooks = append(hooks, engines(open))
+	}
 	for i := range hooks {
 		hooks[i].ClientConfig = *client.DeepCopy()
 	}
 	return &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: h.Name}, Webhooks: hooks}
+}
+
+// engines is the entry for objects of engines in open namespaces, which can reach into gated ones. It
+// fails open: what they deliver is judged where it arrives, and a sandbox is not held up for them.
+func engines(open []string) admissionv1.ValidatingWebhook {
+	r := rule(admissionv1.NamespacedScope, "", []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete}, "*/*")
+	r.APIGroups = []string{"kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "argoproj.io"}
+	hook := entry(hookEngines, lenientSeconds, in(metav1.LabelSelectorOpIn, open), nil, r)
+	ignore := admissionv1.Ignore
+	hook.FailurePolicy = &ignore
+	return hook
 }
 
 // sorted are the names of namespaces whose tier refuses nothing but records, and of those that are open.

@@ -159,11 +159,13 @@ func (g *Gate) beginOwn(c *inquiry) {
 // binding, whose sources are judged by every tier. Before the install is sealed there is no such
 // binding, and RBAC alone guards these objects as it does Fairway's own.
 //
+// Its status is judged like the object: an engine goes by it.
+//
 // What such an object can do is bounded anyway: it renders nothing that the gate believes, since proofs
 // are made by the recipes of bindings.
 func (g *Gate) chain(c *inquiry) {
 	req := c.facts.Request
-	if !c.world.Install.Sealed || req.Resource.Subresource != "" {
+	if sub := req.Resource.Subresource; !c.world.Install.Sealed || sub != "" && sub != "status" {
 		return
 	}
 	own := len(c.facts.Tiers)

@@ -12,7 +12,13 @@ const argoGroup = "argoproj.io"
 
 // Chained reports whether objects of a kind tell an engine what to deliver, and where.
 func Chained(group, kind string) bool {
-	return group == argoGroup && (kind == "Application" || kind == "ApplicationSet" || kind == "AppProject")
+	switch group {
+	case argoGroup:
+		return kind == "Application" || kind == "ApplicationSet" || kind == "AppProject"
+	case fluxKustomizations:
+		return kind == "Kustomization"
+	}
+	return group == fluxSources
 }
 
 // Reaches says into which namespaces of this cluster an object can have its engine deliver. Everywhere
@@ -24,6 +30,9 @@ func Chained(group, kind string) bool {
 func Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
 	if !Chained(kind.Group, kind.Kind) {
 		return nil, false, false
+	}
+	if kind.Group != argoGroup {
+		return fluxReaches(raw), false, true
 	}
 	var object struct {
 		Spec struct {

@@ -53,6 +53,9 @@ func remits(f *Facts) []remit {
 			add(r)
 		}
 	}
+	for _, r := range engineRemits(f) {
+		add(r)
+	}
 	for i, t := range f.Tiers {
 		for _, c := range t.Controllers {
 			add(remit{Controller: c, of: i})

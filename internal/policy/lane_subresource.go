@@ -105,6 +105,9 @@ func (q *question) statusOnly() answer {
 	if q.f.Request.Operation != change.Update {
 		return miss(unmet(CodeStatus, Deny, "only an update of status is one of status alone"))
 	}
+	if q.forged() {
+		return miss(unmet(CodeStatus, Deny, "the status of "+plain(q.f.Request.Kind.Kind)+" is written by the engines that the install lists, not by "+Quote(q.f.Request.User.Name)))
+	}
 	if !q.f.Gathered.Has(NeedShape) {
 		return answer{need: NeedShape}
 	}

@@ -23,7 +23,7 @@ type situation struct {
 // holds them.
 func situations() []situation {
 	var all []situation
-	for _, part := range [][]situation{free(), content(), deletions(), subs(), children(), listedLanes(), fairwayKinds(), emergencies(), releases()} {
+	for _, part := range [][]situation{free(), content(), deletions(), subs(), children(), listedLanes(), fairwayKinds(), emergencies(), releases(), engineObjects()} {
 		all = append(all, part...)
 	}
 	return all

@@ -1,6 +1,10 @@
 package tier
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Render names the way a source's files become objects.
 type Render string
@@ -106,4 +110,22 @@ type Install struct {
 	Engines []string
 	// ProverUsers are the identities of Fairway itself, for the self lane (ruling 14).
 	ProverUsers []string
+}
+
+// TriggerAnnotation is what asks an engine of Flux to reconcile an object now. Its value is a time.
+const TriggerAnnotation = "reconcile.fluxcd.io/requestedAt"
+
+// DeliveredBy reports whether an object of an engine delivers a source of the binding. Without a name
+// any of the engine's objects in that namespace does.
+func (b Binding) DeliveredBy(engine, namespace, name string) bool {
+	return slices.ContainsFunc(b.Sources, func(s Source) bool {
+		if s.Via.Engine != engine || s.Via.Owner == "" {
+			return false
+		}
+		at, owner, qualified := strings.Cut(s.Via.Owner, "/")
+		if !qualified {
+			at, owner = b.Namespace, s.Via.Owner
+		}
+		return at == namespace && (name == "" || name == owner)
+	})
 }

@@ -1,0 +1,61 @@
+package origin
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// TestT15FluxReaches: a Kustomization reaches the namespace that it names; a source names none, and
+// feeds every Kustomization beside it.
+func TestT15FluxReaches(t *testing.T) {
+	const named = `{"metadata": {"name": "shop", "namespace": "flux-system"}, "spec": {"targetNamespace": "shop"}}`
+	type reach struct {
+		Namespaces      []string
+		Chained         bool
+		Namespace, Name string
+		Feeds           bool
+	}
+	for name, tt := range map[string]struct {
+		group, kind, raw string
+		want             reach
+	}{
+		"a Kustomization":         {fluxKustomizations, "Kustomization", named, reach{[]string{"shop"}, true, "flux-system", "shop", true}},
+		"one without a target":    {fluxKustomizations, "Kustomization", `{"metadata": {"name": "a", "namespace": "b"}, "spec": {}}`, reach{nil, true, "b", "a", true}},
+		"a GitRepository":         {fluxSources, "GitRepository", `{"metadata": {"name": "apps", "namespace": "flux-system"}}`, reach{nil, true, "flux-system", "", true}},
+		"an OCIRepository":        {fluxSources, "OCIRepository", `{"metadata": {"name": "apps", "namespace": "play"}}`, reach{nil, true, "play", "", true}},
+		"what nobody can read":    {fluxKustomizations, "Kustomization", `{`, reach{nil, true, "", "", false}},
+		"kustomize's own of name": {"kustomize.config.k8s.io", "Kustomization", named, reach{}},
+		"a ConfigMap":             {"", "ConfigMap", named, reach{}},
+	} {
+		kind := change.Kind{Group: tt.group, Version: "v1", Kind: tt.kind}
+		var got reach
+		var everywhere bool
+		got.Namespaces, everywhere, got.Chained = Reaches(kind, []byte(tt.raw))
+		got.Namespace, got.Name, got.Feeds = Feeds(kind, []byte(tt.raw))
+		if diff := cmp.Diff(tt.want, got); diff != "" || everywhere {
+			t.Errorf("%s: everywhere %t (-want +got):\n%s", name, everywhere, diff)
+		}
+	}
+}
+
+func TestKustomization(t *testing.T) {
+	for _, tt := range []struct {
+		via                    tier.Via
+		namespace, owner, name string
+		ok                     bool
+	}{
+		{tier.Via{Engine: "Flux", Owner: "flux-system/shop"}, "shop", "flux-system", "shop", true},
+		{tier.Via{Engine: "Flux", Owner: "shop"}, "prod", "prod", "shop", true},
+		{tier.Via{Engine: "Flux"}, "shop", "", "", false},
+		{tier.Via{Engine: "ArgoCD", Owner: "argocd/shop"}, "shop", "", "", false},
+	} {
+		owner, name, ok := Kustomization(tt.via, tt.namespace)
+		if owner != tt.owner || name != tt.name || ok != tt.ok {
+			t.Errorf("%+v: %q, %q, %t", tt.via, owner, name, ok)
+		}
+	}
+}
