@@ -67,6 +67,7 @@ type serveLab struct {
 	dir     string
 	// baseline is the first commit of the repository.
 	baseline string
+	more     []string // arguments of the program
 }
 
 func newServeLab(t *testing.T) *serveLab {
@@ -162,12 +163,12 @@ func (l *serveLab) prepare() {
 
 // args are the program's.
 func (l *serveLab) args() []string {
-	return []string{
+	return append([]string{
 		"serve", "--verbose",
 		"--kubeconfig", filepath.Join(l.dir, "kubeconfig"), "--listen", l.listen, "--tls-dir", l.dir,
 		"--state-dir", filepath.Join(l.dir, "state"), "--interval", "2s", "--audit-interval", "20s",
 		"--seal-repository", l.shop.Repo.URL(), "--seal-key", l.shop.People["paula"].Fingerprint(),
-	}
+	}, l.more...)
 }
 
 // serve starts the program and returns when it is ready.

@@ -38,6 +38,7 @@ type desk struct {
 	read    map[int64]time.Time         // open changes: as of when they were read
 	units   map[forge.Change]landedUnit // of changes that landed
 	absent  map[string]time.Time        // heads that the remote does not give, and when it was asked
+	ahead   map[string]string           // heads of open changes that were not part of that tip
 }
 
 type landedUnit struct {
@@ -48,7 +49,7 @@ type landedUnit struct {
 func newDesk(reader forge.Reader, at tier.Forge, memory *deskMemory, now func() time.Time) *desk {
 	return &desk{
 		reader: reader, at: at, memory: memory, now: now, changes: map[int64]forge.Change{}, newest: map[string]time.Time{},
-		read: map[int64]time.Time{}, units: map[forge.Change]landedUnit{}, absent: map[string]time.Time{},
+		read: map[int64]time.Time{}, units: map[forge.Change]landedUnit{}, absent: map[string]time.Time{}, ahead: map[string]string{},
 	}
 }
 
@@ -120,8 +121,11 @@ func (d *desk) forget(before time.Time) {
 	maps.DeleteFunc(d.changes, func(_ int64, c forge.Change) bool {
 		return c.State == forge.Closed || c.UpdatedAt.Before(before)
 	})
-	maps.DeleteFunc(d.units, func(c forge.Change, _ landedUnit) bool { return d.changes[c.Number] != c })
+	maps.DeleteFunc(d.units, func(c forge.Change, _ landedUnit) bool { return d.changes[c.Number].Head != c.Head })
 	maps.DeleteFunc(d.read, func(number int64, _ time.Time) bool { return d.changes[number].State != forge.Open })
+	if len(d.ahead) > 10*forge.MostChanges {
+		clear(d.ahead)
+	}
 	maps.DeleteFunc(d.absent, func(_ string, asked time.Time) bool { return d.now().Sub(asked) > deskOverlap })
 }
 
@@ -202,7 +206,14 @@ type deskView struct {
 func (v *deskView) Proposals(ctx context.Context, branch string) ([]change.Proposal, string, error) {
 	var landed []change.Proposal
 	for _, c := range v.ordered() {
-		if c.State != forge.Merged || c.Target != branch {
+		if c.Target != branch {
+			continue
+		}
+		c, is, err := v.landed(ctx, c)
+		if err != nil {
+			return nil, "", err
+		}
+		if !is {
 			continue
 		}
 		unit, err := v.unitOf(ctx, c)
@@ -265,6 +276,11 @@ func (v *deskView) readAgain(ctx context.Context, p change.Proposal) (change.Pro
 	if err != nil {
 		p.Stale = v.why(err)
 		return p, nil
+	}
+	is := false
+	if dossier.Change, is, err = v.landed(ctx, dossier.Change); err != nil || !is {
+		p.Unit = change.Unit{}
+		return p, err
 	}
 	f := forge.Facts{Repository: v.url, First: v.memory.First, Rewritten: v.memory.Rewritten[dossier.Target], SeenAt: v.now(), Principal: v.principal}
 	if err := forge.Resolve(ctx, deskGit{v.mirror.Repo}, dossier, "", &f); err != nil {

@@ -374,6 +374,26 @@ func TestAForgeKeyCountsForLandings(t *testing.T) {
 	p.l.refuses(http.StatusForbidden, p.l.apply(story.Web(2, "", "3.0"), edit), "FW105", "not by its author")
 }
 
+// TestAChangeThatWasPushedByHand counts although the forge leaves it open: git knows that it landed.
+func TestAChangeThatWasPushedByHand(t *testing.T) {
+	p := newFakeForge(t)
+	merge, d := p.land("sara", version("2.0"))
+	d.State, d.Landed = forge.Open, ""
+	p.l.look()
+	apply := p.l.apply(story.Web(2, "", "2.0"), merge)
+	p.l.refuses(http.StatusForbidden, apply, d.URL)
+	p.says(d, "sam", forge.Approved)
+	p.says(d, "paula", forge.Approved)
+	p.l.look()
+	p.l.admits("proven", apply)
+	waiting, d2 := p.land("sara", version("3.0"))
+	d2.State, d2.Landed = forge.Closed, "" // a change that was given up says nothing
+	p.says(d2, "sam", forge.Approved)
+	p.says(d2, "paula", forge.Approved)
+	p.l.look()
+	p.l.refuses(http.StatusForbidden, p.l.apply(story.Web(2, "", "3.0"), waiting), "nobody has approved")
+}
+
 // TestARepositoryThatTookThePathOver is not asked: it has another id.
 func TestARepositoryThatTookThePathOver(t *testing.T) {
 	p := newFakeForge(t)

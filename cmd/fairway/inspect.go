@@ -29,7 +29,8 @@ type inspector struct {
 	schemas *schemas
 	tips    clone
 	renders renderer
-	rooms   prover.Rooms
+	keyring *signature.Keyring
+	rooms   prover.Rooms // but for what the Repository decides: see roomsFor
 }
 
 // inspect judges a revision for each source of a namespace that delivers it.
@@ -93,8 +94,9 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 		return nil, errors.Join(err, in.repo.Close())
 	}
 	m := &mirrors{key: key, renderer: in.renders, schema: func() canon.Schema { return in.schemas.current() }}
+	in.keyring = keyring
 	in.rooms = prover.Rooms{
-		History: in.tips, Commits: claimed{repo: in.repo, keyring: keyring}, Statements: statements{approvals},
+		History: in.tips, Statements: statements{approvals},
 		Renderer: sources{repo: in.repo, mirrors: m, own: o.Own, clusterTier: in.world.Cluster},
 	}
 	return in, nil
@@ -151,12 +153,36 @@ func (in *inspector) one(ctx context.Context, work prover.Work, head string) (cl
 			return cli.Inspection{}, err
 		}
 	}
-	results, err := prover.Prove(ctx, in.rooms, work, time.Now())
+	results, err := prover.Prove(ctx, in.roomsFor(work.Repository), work, time.Now())
 	if err != nil {
 		return cli.Inspection{}, err
 	}
 	return inspectionOf(work, head, results[0]), nil
 }
+
+// roomsFor are the rooms as a repository lets them count.
+func (in *inspector) roomsFor(r tier.Repository) prover.Rooms {
+	rooms := in.rooms
+	rooms.Commits = claimed{repo: in.repo, keyring: in.keyring, forge: forgeKeys(r)}
+	if !r.FromRefs {
+		rooms.Statements = statements{}
+	}
+	if r.FromForge {
+		rooms.Forge = unheard{}
+	}
+	return rooms
+}
+
+// unheard is the forge of a clone: nobody asks it, and what it would say is not known.
+type unheard struct{}
+
+// Proposals are none.
+func (unheard) Proposals(context.Context, string) ([]change.Proposal, string, error) {
+	return nil, "a clone shows no reviews; those on the forge count in the cluster", nil
+}
+
+// Again is never asked.
+func (unheard) Again(_ context.Context, p change.Proposal) (change.Proposal, error) { return p, nil }
 
 // ahead turns the work into a look at the merge of head into tip. A change that conflicts with its
 // branch cannot land as it is, so the answer is no.
@@ -287,6 +313,7 @@ func (c clone) Place(ctx context.Context, branch, commit string) (int64, bool, e
 type claimed struct {
 	repo    *gitrepo.Repo
 	keyring *signature.Keyring
+	forge   *signature.Keyring // of the forge's own keys
 }
 
 func (c claimed) Verified(ctx context.Context, id string) (change.Commit, error) {
@@ -295,7 +322,7 @@ func (c claimed) Verified(ctx context.Context, id string) (change.Commit, error)
 		return change.Commit{}, err
 	}
 	commit := object.Commit
-	commit.Signature = c.keyring.VerifyCommit(object.Payload, object.Signature, commit.Committer.When, commit.Committer.When)
+	commit.Signature = whoSigned(c.keyring, c.forge, object, commit.Committer.When)
 	return commit, nil
 }
 

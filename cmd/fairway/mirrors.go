@@ -276,19 +276,19 @@ func (c *commits) Verified(ctx context.Context, id string) (change.Commit, error
 		return change.Commit{}, err
 	}
 	commit := object.Commit
-	commit.Signature = c.signature(object, seen)
+	commit.Signature = whoSigned(c.keyring, c.forge, object, seen)
 	c.read[id] = commit
 	return commit, nil
 }
 
-// signature is who signed a commit. A key that the forge has is the forge's, whoever else lists it.
-func (c *commits) signature(object gitrepo.Object, seen time.Time) change.Signature {
-	by := c.forge.VerifyCommit(object.Payload, object.Signature, object.Committer.When, seen)
+// whoSigned tells who signed a commit. A key that the forge has is the forge's, whoever else lists it.
+func whoSigned(people, forge *signature.Keyring, object gitrepo.Object, seen time.Time) change.Signature {
+	by := forge.VerifyCommit(object.Payload, object.Signature, object.Committer.When, seen)
 	if by.State == change.Good {
 		by.Principal, by.ByForge = "", true
 		return by
 	}
-	return c.keyring.VerifyCommit(object.Payload, object.Signature, object.Committer.When, seen)
+	return people.VerifyCommit(object.Payload, object.Signature, object.Committer.When, seen)
 }
 
 // forgeKeys are the keys with which the forge signs the commits that it makes.

@@ -123,6 +123,9 @@ func (s *Server) done(head string) bool {
 	return s.synced[head]
 }
 
+// Halt ends it, and leaves what it kept where it is.
+func (s *Server) Halt() error { return s.program.Stop() }
+
 // Stop ends it and removes what it kept.
 func (s *Server) Stop() error {
 	var err error
