@@ -19,15 +19,6 @@ import (
 	"github.com/fairway-dev/fairway/e2e/controlplane"
 )
 
-// helmProgram is the real Helm, built from its pinned module.
-var helmProgram = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("../hack/helm/build.sh").Output()
-	if err != nil {
-		return "", fmt.Errorf("building helm: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
-})
-
 // shopChart is a chart with what charts have: values over values, a hook before each install and upgrade,
 // and a subchart.
 func shopChart() map[string]string {
@@ -150,7 +141,7 @@ func (l *helmLab) runPods(ctx context.Context) {
 // helm runs helm at a commit, as the pipeline does; what it printed is in the error too.
 func (l *helmLab) helm(commit string, args ...string) error {
 	l.t.Helper()
-	program, err := helmProgram()
+	program, err := controlplane.Built(l.t.Context(), "helm")
 	if err != nil {
 		l.t.Fatal(err)
 	}

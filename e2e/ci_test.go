@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fairway-dev/fairway/api/v1alpha1"
+	"github.com/fairway-dev/fairway/e2e/controlplane"
+	"github.com/fairway-dev/fairway/e2e/story"
+)
+
+// ciBinding has the shop delivered by a pipeline that shows a token of its own repository.
+const ciBinding = `apiVersion: fairway.dev/v1alpha1
+kind: TierBinding
+metadata: {name: tier, namespace: shop}
+spec:
+  tier: production
+  owners: [shop]
+  sources:
+  - name: shop
+    repository: apps
+    branch: main
+    path: shop/production
+    render: Plain
+    fieldManager: deployer
+    via:
+      ci:
+        claims:
+        - {key: ci.example.com/repository, values: [acme/shop]}
+        - {key: ci.example.com/environment, values: [production]}
+        commitClaim: ci.example.com/sha
+`
+
+// ciLab is a shop that a pipeline delivers.
+type ciLab struct {
+	*serveLab
+	tools string // a folder with fairway and kubectl in it
+}
+
+func newCILab(t *testing.T) *ciLab {
+	t.Helper()
+	l := &ciLab{serveLab: newServeLab(t), tools: t.TempDir()}
+	l.admitted(l.apply("admin", "admin", manifest(t, ciBinding)))
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubernetes, err := controlplane.Binaries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]string{"fairway": program, "kubectl": filepath.Join(kubernetes, "kubectl")} {
+		if err := os.Symlink(at, filepath.Join(l.tools, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// token is the kubeconfig of a pipeline whose token has claims: the API server gets them as the user's
+// extra, here by impersonation, with OIDC from the token itself.
+func (l *ciLab) token(claims map[string]string) string {
+	l.t.Helper()
+	path := filepath.Join(l.t.TempDir(), "kubeconfig")
+	if err := controlplane.WriteKubeconfig(path, l.config("gateway")); err != nil {
+		l.t.Fatal(err)
+	}
+	file, err := clientcmd.LoadFromFile(path)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, user := range file.AuthInfos {
+		user.Impersonate, user.ImpersonateGroups = "ci:"+claims["repository"], []string{"system:masters"}
+		user.ImpersonateUserExtra = map[string][]string{}
+		for name, value := range claims {
+			user.ImpersonateUserExtra["ci.example.com/"+name] = []string{value}
+		}
+	}
+	if err := clientcmd.WriteToFile(*file, path); err != nil {
+		l.t.Fatal(err)
+	}
+	return path
+}
+
+// run runs a command line in the clone, at a commit.
+func (l *ciLab) run(commit, kubeconfig, command string, args ...string) error {
+	l.t.Helper()
+	if err := l.shop.Fetch(l.t.Context()); err != nil {
+		l.t.Fatal(err)
+	}
+	checkout := exec.CommandContext(l.t.Context(), "git", "-C", l.shop.Clone(), "checkout", "--quiet", "--detach", commit)
+	if out, err := checkout.CombinedOutput(); err != nil {
+		l.t.Fatalf("checking out %s: %v\n%s", commit, err, out)
+	}
+	cmd := exec.CommandContext(l.t.Context(), command, args...)
+	cmd.Dir = l.shop.Clone()
+	cmd.Env = append(os.Environ(), "PATH="+l.tools+":"+os.Getenv("PATH"), "KUBECONFIG="+kubeconfig, "HOME="+l.tools)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", command, err, out)
+	}
+	return nil
+}
+
+// deliver runs the job of examples/ci.
+func (l *ciLab) deliver(commit, kubeconfig string) error {
+	l.t.Helper()
+	script, err := filepath.Abs("../examples/ci/deliver.sh")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return l.run(commit, kubeconfig, script, "apps", "shop", "shop/production", "deployer")
+}
+
+// kubectl applies a manifest as it is.
+func (l *ciLab) kubectl(commit, kubeconfig, text string) error {
+	l.t.Helper()
+	file := filepath.Join(l.t.TempDir(), "a.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return l.run(commit, kubeconfig, "kubectl", "apply", "--server-side", "--field-manager", "deployer", "-f", file)
+}
+
+func (l *ciLab) says(err error, words ...string) {
+	l.t.Helper()
+	if err == nil {
+		l.t.Fatalf("it went through, want a refusal that says %q", words)
+	}
+	for _, word := range append(words, "fairway.dev") {
+		if !strings.Contains(err.Error(), word) {
+			l.t.Errorf("without %q: %v", word, err)
+		}
+	}
+}
+
+// TestCI has a pipeline deliver, with the job of examples/ci and the real kubectl.
+func TestCI(t *testing.T) {
+	l := newCILab(t)
+	first := l.tip()
+	l.judged("shop", "tier", first, v1alpha1.VerdictAllow)
+	claims := func(commit string) map[string]string {
+		return map[string]string{"repository": "acme/shop", "environment": "production", "sha": commit}
+	}
+	// The job stamps, and the token says the same.
+	l.admitted(l.deliver(first, l.token(claims(first))))
+	if d, err := l.typed.AppsV1().Deployments("shop").Get(t.Context(), "web", metav1.GetOptions{}); err != nil || d.Annotations["fairway.dev/commit"] != first {
+		t.Errorf("the Deployment says it is of %q: %v", d.Annotations["fairway.dev/commit"], err)
+	}
+	// Without a stamp, the token's commit is the declaration that the tier asks for.
+	l.admitted(l.kubectl(first, l.token(claims(first)), story.Banner))
+	// Without both there is none, and the refusal names the command that mends it.
+	silent := claims(first)
+	delete(silent, "sha")
+	l.says(l.kubectl(first, l.token(silent), story.Banner), "FW207", "fairway stamp")
+	// A stamp of another repository, or against the token, is a contradiction.
+	stamp := func(repository, commit string) string {
+		return strings.Replace(story.Banner, "namespace: shop", "namespace: shop, annotations: {fairway.dev/repository: "+repository+", fairway.dev/commit: "+commit+", fairway.dev/source: shop}", 1)
+	}
+	l.says(l.kubectl(first, l.token(silent), stamp("other", first)), "FW208", "fairway stamp")
+	l.says(l.kubectl(first, l.token(claims(first)), stamp("apps", strings.Repeat("a", 40))), "FW208", "token")
+	// The token of a fork, or of another environment, delivers nothing, though the content is right.
+	for name, value := range map[string]string{"repository": "mallory/shop", "environment": "preview"} {
+		other := claims(first)
+		other[name] = value
+		l.says(l.deliver(first, l.token(other)), "FW218", "is delivered by")
+	}
+	// And the right token with the right stamp delivers nothing but the content.
+	evil := strings.Replace(stamp("apps", first), "winter sale", "free for all", 1)
+	l.says(l.kubectl(first, l.token(claims(first)), evil), "FW202")
+
+	// A commit that nobody has approved is refused with who is missing; the same job goes through once they
+	// have, without a new commit.
+	merge, head, err := l.shop.Land(t.Context(), "sara", "Sell more\n\nTicket: SHOP-2", map[string]string{story.WebPath: story.Web(2, "", "1.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.says(l.deliver(merge, l.token(claims(merge))), "sam")
+	l.approve(head, "sam", "paula")
+	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
+	l.admitted(l.deliver(merge, l.token(claims(merge))))
+}
