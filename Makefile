@@ -27,6 +27,10 @@ build: ## Build the fairway binary into bin/
 test: tools ## Run all tests: units, the house, and the real control plane (PKG=, TEST= narrow them)
 	$(GO) test -timeout $(TIMEOUT) -run '$(TEST)' $(PKG)
 
+.PHONY: e2e
+e2e: tools ## Run the stories on the real control plane, with the real engines (TEST= narrows them)
+	$(GO) test -timeout $(TIMEOUT) -run '$(TEST)' ./e2e/...
+
 .PHONY: lint
 lint: ## Run the linters
 	linter=$$(hack/lint/build.sh) && "$$linter" run ./...
@@ -89,8 +93,9 @@ reproduce: ## Build the binary twice in two places and fail where the two differ
 ##@ Machinery
 
 .PHONY: tools
-tools: ## Build the control plane, helm and a forge for the tests, unless they are in the cache
+tools: ## Build the control plane, Flux, helm and a forge for the tests, unless they are in the cache
 	hack/controlplane/build.sh >/dev/null
+	hack/flux/build.sh >/dev/null
 	hack/helm/build.sh >/dev/null
 	hack/gitea/build.sh >/dev/null
 

@@ -20,7 +20,7 @@ import (
 
 // docs are the pages whose commands people type. A block marked sh is run here; what only shows what a
 // terminal looks like, or needs a cluster of the reader's own, is marked console.
-var docs = []string{"README.md", "docs/*.md", "config/samples/*.md", ".github/*.md"}
+var docs = []string{"README.md", "docs/*.md", "docs/engines/*.md", "config/samples/*.md", ".github/*.md"}
 
 // fenced is one block of a page: its mark and its text.
 var fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
