@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairway-dev/fairway/internal/forge"
 )
@@ -109,7 +110,8 @@ func (w *World) giteaReviews(p *proposal) []obj {
 	return all
 }
 
-// giteaFeed leaves out what people did who are hidden.
+// giteaFeed leaves out what people did who are hidden. It is written by a queue, and so says a later time
+// than that of the push.
 func (w *World) giteaFeed() []obj {
 	var all []obj
 	for _, p := range slices.Backward(w.pushes) {
@@ -128,7 +130,7 @@ func (w *World) giteaFeed() []obj {
 		}
 		event := obj{
 			"id": 2 * p.id, "op_type": "commit_repo", "act_user_id": p.by.id, "act_user": w.giteaUser(p.by), "repo_id": w.id,
-			"ref_name": "refs/heads/" + p.branch, "content": string(content), "created": p.at,
+			"ref_name": "refs/heads/" + p.branch, "content": string(content), "created": p.at.Add(90 * time.Second),
 		}
 		all = append(all, event)
 		if p.made {
