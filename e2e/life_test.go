@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 )
@@ -79,6 +80,15 @@ spec:
   minReplicas: 1
   maxReplicas: 3
 `,
+	"api.yaml": apiAt("1"),
+	"apiscaler.yaml": `apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: api, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: api}
+  minReplicas: 3
+  maxReplicas: 5
+`,
 	"budget.yaml": `apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: store, namespace: shop}
@@ -88,6 +98,31 @@ spec:
 `,
 }
 
+// apiAt is a Deployment that leaves its replicas to an autoscaler.
+func apiAt(tag string) string {
+	return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: shop}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers: [{name: api, image: "registry.example.com/api:` + tag + `"}]
+`
+}
+
+// volume is a volume that an administrator has made by hand, for the claims of the story.
+const volume = `apiVersion: v1
+kind: PersistentVolume
+metadata: {name: by-hand}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  hostPath: {path: /tmp/by-hand}
+`
+
 // TestClusterLifeGoesOn lets the real kube-controller-manager work in a gated namespace: everything
 // that it makes of approved workloads is admitted, and not one of its requests is refused.
 func TestClusterLifeGoesOn(t *testing.T) {
@@ -96,6 +131,11 @@ func TestClusterLifeGoesOn(t *testing.T) {
 	for name, text := range life {
 		files["shop/production/"+name] = text
 	}
+	// The tier leaves scaling to the controllers that may scale.
+	scale := []byte(`{"spec":{"scale":"Owned"}}`)
+	_, err := resource(l.as("admin"), "EnvironmentTier", "").Patch(t.Context(), "production", types.MergePatchType, scale, metav1.PatchOptions{})
+	l.admitted(err)
+	l.admitted(l.apply("admin", "admin", manifest(t, volume)))
 	merge := l.land("Live\n\nTicket: SHOP-20", files)
 	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
 	for name, text := range life {
@@ -143,6 +183,28 @@ func TestClusterLifeGoesOn(t *testing.T) {
 			h, err := l.typed.AutoscalingV2().HorizontalPodAutoscalers("shop").Get(ctx, "store", metav1.GetOptions{})
 			return len(h.Status.Conditions), err
 		}},
+		{"the claim that is bound to its volume", func(ctx context.Context) (int, error) {
+			c, err := core.PersistentVolumeClaims("shop").Get(ctx, "data-store-0", metav1.GetOptions{})
+			if err != nil || c.Status.Phase != corev1.ClaimBound || c.Spec.VolumeName != "by-hand" {
+				return 0, err
+			}
+			v, err := core.PersistentVolumes().Get(ctx, "by-hand", metav1.GetOptions{})
+			if err != nil || v.Status.Phase != corev1.VolumeBound || v.Spec.ClaimRef.UID != c.UID {
+				return 0, err
+			}
+			return 1, nil
+		}},
+		{"three replicas, as the autoscaler wants", func(ctx context.Context) (int, error) {
+			d, err := apps.Deployments("shop").Get(ctx, "api", metav1.GetOptions{})
+			if err != nil || *d.Spec.Replicas != 3 {
+				return 0, err
+			}
+			pods, err := podsOf(l, "app=api")(ctx)
+			if pods != 3 {
+				return 0, err
+			}
+			return 1, err
+		}},
 		{"the budget's condition", func(ctx context.Context) (int, error) {
 			b, err := l.typed.PolicyV1().PodDisruptionBudgets("shop").Get(ctx, "store", metav1.GetOptions{})
 			return len(b.Status.Conditions), err
@@ -157,17 +219,42 @@ func TestClusterLifeGoesOn(t *testing.T) {
 		})
 	}
 
-	// A namespace comes and goes.
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "passing"}}
-	if _, err := core.Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
+	// The next version comes from Git, and the autoscaler's number stays.
+	next := l.land("Live on\n\nTicket: SHOP-21", map[string]string{"shop/production/api.yaml": apiAt("2")})
+	l.judged("shop", "tier", next, v1alpha1.VerdictAllow)
+	l.admitted(l.deliver(apiAt("2"), next))
+	if d, err := apps.Deployments("shop").Get(t.Context(), "api", metav1.GetOptions{}); err != nil || *d.Spec.Replicas != 3 {
+		t.Errorf("after the next version %v: %v", d, err)
+	}
+	for i := range 3 {
+		l.passing(fmt.Sprintf("passing-%d", i))
+	}
+	l.noControllerRefused()
+}
+
+// passing lets a namespace come, be filled, and go with what is in it.
+func (l *serveLab) passing(name string) {
+	l.t.Helper()
+	core, ctx := l.typed.CoreV1(), l.t.Context()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if _, err := core.Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+		l.t.Fatal(err)
 	}
 	// A namespace that Fairway has not seen yet is judged by the strictest tier there is.
-	l.until("the namespace to be known", func(ctx context.Context) error {
-		return core.Namespaces().Delete(ctx, "passing", metav1.DeleteOptions{})
+	l.until("the namespace to be known, and filled", func(ctx context.Context) error {
+		_, err := core.ConfigMaps(name).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "luggage"}}, metav1.CreateOptions{})
+		return err
 	})
+	l.until("what the controllers put into it", func(ctx context.Context) error {
+		_, err := core.ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+		if err == nil {
+			_, err = core.ConfigMaps(name).Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
+		}
+		return err
+	})
+	l.admitted(core.Namespaces().Delete(ctx, name, metav1.DeleteOptions{}))
 	l.until("the namespace to be gone", func(ctx context.Context) error {
-		_, err := core.Namespaces().Get(ctx, "passing", metav1.GetOptions{})
+		_, err := core.Namespaces().Get(ctx, name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 			return nil
@@ -176,7 +263,6 @@ func TestClusterLifeGoesOn(t *testing.T) {
 		}
 		return err
 	})
-	l.noControllerRefused()
 }
 
 func podsOf(l *serveLab, selector string) func(ctx context.Context) (int, error) {

@@ -338,11 +338,14 @@ func (l *serveLab) refused(err error, reason string) {
 	}
 }
 
+// patience is how long a test waits for what must come: on a busy machine much comes late.
+const patience = 2 * time.Minute
+
 // until awaits that a question is answered without an error.
 func (l *serveLab) until(what string, question func(context.Context) error) {
 	l.t.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(l.t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(l.t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		last = question(ctx)
 		return last == nil, nil
 	})
