@@ -148,6 +148,9 @@ func (q *question) fits(c *Candidate) Finding {
 	case FitOtherVersion:
 		return unmet(CodeContent, Deny, "it was applied in another API version than "+at)
 	case FitForeignGain, FitForeignLoss, FitForeignChange, FitForeignRemoval:
+		if slices.ContainsFunc(c.Paths, clientSide) {
+			return unmet(CodeServerSide, Deny, "it is a client-side apply, which no field manager answers for")
+		}
 		return unmet(CodeContent, Deny, "fields changed that the apply of "+Quote(c.Manager)+" does not explain"+fields(c.Paths))
 	case FitAddition:
 		return unmet(CodeContent, Deny, "it has fields that nobody owns and that are no defaults"+fields(c.Paths))
@@ -161,6 +164,12 @@ func (q *question) fits(c *Candidate) Finding {
 		return unmet(CodeIncomparable, Deny, "the object cannot be read")
 	}
 	return unmet(CodeCannotTell, Unknown, "nobody could compare it with "+at)
+}
+
+// clientSide reports whether a field is the one that a client-side apply writes (ruling 25). Who writes it
+// by other means is told the same, and refused all the same.
+func clientSide(path string) bool {
+	return strings.Contains(path, "kubectl.kubernetes.io/last-applied-configuration")
 }
 
 // judged says what the tier's own judgement of the commit lacks. One that was made under another
