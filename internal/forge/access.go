@@ -32,7 +32,8 @@ type Access struct {
 	Token Secret
 	// AllowPrivate lets the host be at an address of a private network.
 	AllowPrivate bool
-	// AllowLoopback lets it be this machine, over http as well: for tests and labs.
+	// AllowLoopback lets it be this machine: for tests and labs. With it the URL may be of http, and then
+	// leads to this machine, or to a private network where that is allowed, and nowhere else.
 	AllowLoopback bool
 	Roots         *x509.CertPool // default: the system's
 	Proxy         *url.URL       // with a proxy, a host's addresses are the proxy's to judge
@@ -118,7 +119,11 @@ func (a Access) dialer() *net.Dialer {
 			if err != nil {
 				return fmt.Errorf("%w: address %q", ErrHost, address)
 			}
-			if why := a.forbids(to.Addr()); why != "" {
+			why := a.forbids(to.Addr())
+			if at := to.Addr().Unmap(); why == "" && strings.HasPrefix(a.URL, "http:") && !at.IsLoopback() && !at.IsPrivate() {
+				why = "beyond the private network, where a token is not sent without TLS"
+			}
+			if why != "" {
 				return fmt.Errorf("%w: address %s is %s", ErrHost, to.Addr(), why)
 			}
 			return nil

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -183,6 +185,24 @@ func TestT37NoConnectionToThisMachine(t *testing.T) {
 	}
 	if asked.Load() {
 		t.Error("a connection was made")
+	}
+}
+
+// TestT38NoTokenWithoutTLS: over http nothing leaves the private network.
+func TestT38NoTokenWithoutTLS(t *testing.T) {
+	for url, allowed := range map[string]bool{
+		"http://127.0.0.1:1": true, "http://10.1.2.3": true, "http://192.0.2.1": false, "http://[2001:db8::1]": false, "https://192.0.2.1": true,
+	} {
+		a := Access{URL: url, AllowLoopback: true, AllowPrivate: true}
+		base, err := a.Base()
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := cmp.Or(base.Port(), "443")
+		err = a.dialer().ControlContext(t.Context(), "tcp", net.JoinHostPort(base.Hostname(), port), nil)
+		if (err == nil) != allowed {
+			t.Errorf("%s: %v", url, err)
+		}
 	}
 }
 

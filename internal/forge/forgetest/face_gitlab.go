@@ -94,9 +94,6 @@ func (w *World) gitlabRequest(p *proposal) obj {
 		m["merge_commit_sha"] = p.landed
 	case BySquash:
 		m["squash_commit_sha"] = p.landed
-	case ByRebase: // GitLab rebases the branch itself, and then moves the target forward
-		m["sha"] = p.head
-		m["merge_commit_sha"] = p.landed
 	}
 	return m
 }

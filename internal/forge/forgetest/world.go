@@ -312,6 +312,9 @@ func (w *World) merge(t *testing.T, p *proposal, how string, by *user) {
 		p.landed = w.commit(node{parents: []string{tip}, tree: tree, author: w.nodes[p.head].author, committer: name})
 	case ByRebase:
 		p.landed = w.replay(commits, tip, name)
+		if w.Kind == forge.GitLab { // the branch itself is rebased, and the target moved forward to it
+			w.move(p.branch, p.landed, by, true)
+		}
 	case ByFF:
 		p.landed = p.head
 	default:
