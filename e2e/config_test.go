@@ -55,13 +55,15 @@ func walk(s *apiextensionsv1.JSONSchemaProps, visit func(*apiextensionsv1.JSONSc
 
 // coreResources are the resources of the kinds in config that are not Fairway's.
 var coreResources = map[string]schema.GroupVersionResource{
-	"Namespace":                      corev1.SchemeGroupVersion.WithResource("namespaces"),
-	"ServiceAccount":                 corev1.SchemeGroupVersion.WithResource("serviceaccounts"),
-	"ClusterRole":                    {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
-	"ClusterRoleBinding":             {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
-	"Role":                           {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
-	"RoleBinding":                    {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
-	"ValidatingWebhookConfiguration": {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"},
+	"Namespace":                        corev1.SchemeGroupVersion.WithResource("namespaces"),
+	"ServiceAccount":                   corev1.SchemeGroupVersion.WithResource("serviceaccounts"),
+	"ClusterRole":                      {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
+	"ClusterRoleBinding":               {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
+	"Role":                             {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
+	"RoleBinding":                      {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
+	"ValidatingAdmissionPolicy":        {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"},
+	"ValidatingAdmissionPolicyBinding": {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"},
+	"ValidatingWebhookConfiguration":   {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"},
 }
 
 // configured creates what stands in a folder of config, as a person would and with strict field
