@@ -246,7 +246,7 @@ func namespaceKeepsItsTier(l *serveLab) {
 	}
 	ns.SetLabels(map[string]string{"example.com/environment": "sandbox"})
 	l.refused(l.apply("sara", "sara", ns), "no proof speaks of")
-	l.refused(l.on("sara", ns).Delete(ctx, "shop", metav1.DeleteOptions{}), "NeverDelivered")
+	l.refused(l.on("sara", ns).Delete(ctx, "shop", metav1.DeleteOptions{}), "StillInGit")
 }
 
 // path is a sub-resource, or none, as clients take it.

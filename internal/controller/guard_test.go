@@ -174,8 +174,10 @@ func TestT06TheGuardRestores(t *testing.T) {
 		t.Errorf("its own changes alarm it: %q", m.tampered)
 	}
 	for name, edit := range map[string]func(*admissionv1.ValidatingWebhookConfiguration){
-		"fail open":         func(c *admissionv1.ValidatingWebhookConfiguration) { *c.Webhooks[0].FailurePolicy = admissionv1.Ignore },
-		"another authority": func(c *admissionv1.ValidatingWebhookConfiguration) { c.Webhooks[0].ClientConfig.CABundle = []byte("theirs") },
+		"fail open": func(c *admissionv1.ValidatingWebhookConfiguration) { *c.Webhooks[0].FailurePolicy = admissionv1.Ignore },
+		"another authority": func(c *admissionv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].ClientConfig.CABundle = []byte("theirs")
+		},
 		"an exemption": func(c *admissionv1.ValidatingWebhookConfiguration) {
 			c.Webhooks[0].NamespaceSelector.MatchExpressions[0].Values = append(c.Webhooks[0].NamespaceSelector.MatchExpressions[0].Values, "shop")
 		},
