@@ -13,6 +13,9 @@ const (
 	// ConditionUnsealed (TierBinding named cluster): True is the bad state: RBAC alone guards
 	// Fairway's own kinds (ruling 9).
 	ConditionUnsealed = "Unsealed"
+	// ConditionCoverageGap (TierBinding named cluster): True is the bad state: the cluster has ways to
+	// change objects that no gate is asked about and nothing else guards; the message names them.
+	ConditionCoverageGap = "CoverageGap"
 	// ConditionFetched (Repository): the mirror has all branches as the remote showed them at the last
 	// poll. False: the last fetch failed, and what was mirrored before is still used.
 	ConditionFetched = "Fetched"
@@ -54,5 +57,7 @@ const (
 	ReasonNoDebt             = "NoDebt"             // Settled: nothing differs from Git
 	ReasonSealed             = "Sealed"             // Unsealed: the cluster binding guards the install
 	ReasonNoClusterBinding   = "NoClusterBinding"   // Unsealed: there is no cluster binding yet
+	ReasonCovered            = "Covered"            // CoverageGap: a gate is asked about everything
+	ReasonUnguarded          = "Unguarded"          // CoverageGap: the message names what is not
 	ReasonClusterBindingGone = "ClusterBindingGone" // Unsealed: the latch is set and the binding cannot be read: all is denied
 )

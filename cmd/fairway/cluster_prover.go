@@ -43,7 +43,8 @@ type proving struct {
 	hooked  *forgeHooks
 	forges  *prometheus.Registry // metrics of forges
 
-	inputs string // digest of what the prover was asked to look at last
+	gapBell *controller.Bell
+	inputs  string // digest of what the prover was asked to look at last
 
 	mu    sync.Mutex
 	heard map[change.SourceKey]int64 // the question that the look which runs will answer
@@ -51,7 +52,10 @@ type proving struct {
 
 // newProving adds the role to an install that has its keys.
 func newProving(in *install) (*proving, error) {
-	p := &proving{install: in, heard: map[change.SourceKey]int64{}, forges: prometheus.NewRegistry()}
+	p := &proving{
+		install: in, gapBell: controller.NewBell(time.Second, time.Second), heard: map[change.SourceKey]int64{},
+		forges: prometheus.NewRegistry(),
+	}
 	p.status = &controller.Status{
 		Reader: in.cache, Writer: in.cluster.client, World: in.state.World, Proofs: in.archive, Now: time.Now,
 		Events: in.events,
@@ -106,6 +110,10 @@ func (p *proving) work() []func(context.Context) error {
 		func(ctx context.Context) error { return p.statusBell.Run(ctx, statusInterval, p.tell) },
 		func(ctx context.Context) error { return p.auditBell.Run(ctx, p.o.AuditInterval, p.audit) },
 		p.nudging.run,
+		func(ctx context.Context) error {
+			p.gapBell.Ring()
+			return p.gapBell.Run(ctx, p.o.AuditInterval, p.lookForGaps)
+		},
 	}
 }
 
@@ -173,6 +181,18 @@ func (p *proving) hears(key change.SourceKey) (question int64, rollbacks []strin
 	p.mu.Unlock()
 	world := p.state.World()
 	return question, p.mirrors.envelopes(key, world.Namespaces[key.Namespace].UID, world.Repositories[key.Repository].URL)
+}
+
+// lookForGaps tells of what the cluster has that no gate is asked about.
+func (p *proving) lookForGaps(ctx context.Context) error {
+	gaps, err := controller.Gaps(ctx, p.cluster.client)
+	if err != nil {
+		p.log.Info("nobody knows what no gate is asked about", "problem", err.Error())
+		return err
+	}
+	p.status.Gapped(gaps)
+	p.statusBell.Ring()
+	return nil
 }
 
 // tell brings the statuses up to date, once there is anything to tell.

@@ -47,6 +47,7 @@ type Status struct {
 	sweeps  map[bindingName]*Sweep
 	fetches map[string]Fetch
 	glasses map[objectName]Glass
+	gaps    *[]string // nil: not known
 }
 
 type (
@@ -172,6 +173,9 @@ func (s *Status) binding(o *v1alpha1.TierBinding, w *tier.World) {
 	}
 	if o.Name == v1alpha1.ClusterBindingName {
 		set(&o.Status.Conditions, o.Generation, unsealed(w))
+		if gaps, known := s.gapsNow(); known {
+			set(&o.Status.Conditions, o.Generation, coverage(gaps))
+		}
 	}
 }
 
