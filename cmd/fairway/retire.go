@@ -10,6 +10,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairway-dev/fairway/internal/cli"
@@ -33,10 +34,27 @@ func retire(ctx context.Context, o cli.RetireOptions, out io.Writer) error {
 			return err
 		}
 	}
-	if err := pauseGuard(ctx, cluster.client, o.Namespace); err != nil {
+	if err := allowed(ctx, func() error { return pauseGuard(ctx, cluster.client, o.Namespace) }); err != nil {
 		return err
 	}
-	return remove(ctx, cluster.client, out, &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: o.Webhook}})
+	hook := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: o.Webhook}}
+	return allowed(ctx, func() error { return remove(ctx, cluster.client, out, hook) })
+}
+
+// guardsGone is how long API servers may take to see that a guard is gone.
+const guardsGone = 30 * time.Second
+
+// allowed does what is forbidden as long as the guards that were removed are still seen.
+func allowed(ctx context.Context, step func() error) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 250*time.Millisecond, guardsGone, true, func(context.Context) (bool, error) {
+		last = step()
+		return !apierrors.IsForbidden(last), nil
+	})
+	if last != nil {
+		return last
+	}
+	return err
 }
 
 func remove(ctx context.Context, c client.Client, out io.Writer, object client.Object) error {
