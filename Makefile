@@ -8,6 +8,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 PKG      ?= ./...
 TEST     ?= .
 FUZZTIME ?= 10s
+# In the tests, as a number of runs: together the targets shall be fuzzed for less than a minute.
+FUZZSHORT ?= 100x
 BENCH    ?= .
 # A whole control plane runs beside the tests, so they get more than the default ten minutes.
 TIMEOUT  ?= 20m
@@ -24,8 +26,11 @@ build: ## Build the fairway binary into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/ ./cmd/fairway
 
 .PHONY: test
-test: tools ## Run all tests: units, the house, and the real control plane (PKG=, TEST= narrow them)
+test: tools ## Run all tests: units, the house, the real control plane, and each fuzz target for a moment (PKG=, TEST= narrow them)
 	$(GO) test -timeout $(TIMEOUT) -run '$(TEST)' $(PKG)
+ifeq ($(TEST) $(PKG),. ./...)
+	hack/fuzz.sh $(FUZZSHORT)
+endif
 
 .PHONY: e2e
 e2e: tools ## Run the stories on the real control plane, with the real engines (TEST= narrows them)
