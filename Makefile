@@ -72,8 +72,9 @@ fuzz: ## Fuzz every target for a short while (FUZZTIME=10s each)
 	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH= narrows them)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+bench: ## Run the benchmarks (BENCH= narrows them), and compare admission fronts under load
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/... ./cmd/fairway ./hack/load
+	$(GO) run ./hack/load -duration 1s -rounds 3
 
 .PHONY: ci
 ci: ## Do what continuous integration does

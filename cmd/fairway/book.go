@@ -213,7 +213,9 @@ func (b *book) trim(p *page) error {
 	}
 	for b.doubted > mostDoubtedAll {
 		fullest := slices.MaxFunc(slices.Collect(maps.Values(b.pages)), func(a, b *page) int { return cmp.Compare(a.doubted, b.doubted) })
-		b.drop(fullest)
+		for half := fullest.doubted / 2; fullest.doubted > half; { // not one by one: to look for it takes a while
+			b.drop(fullest)
+		}
 	}
 	if b.size <= 2*b.live+mostWaste {
 		return nil
