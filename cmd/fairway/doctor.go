@@ -7,25 +7,19 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/cli"
 )
 
-// doctor forges a Delivery, as a dry run, and tells what became of it. That something else refused it, or
+// doctor forges a ProvenCommit, as a dry run, and tells what became of it. That something else refused it, or
 // that nobody answered, says nothing of whether Fairway enforces.
 func doctor(ctx context.Context, o cli.DoctorOptions) (cli.Enforcement, error) {
 	cluster, err := connect(o.Kubeconfig)
 	if err != nil {
 		return cli.Enforcement{}, err
 	}
-	forged := &v1alpha1.Delivery{
-		ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "doctor"},
-		Spec:       v1alpha1.DeliverySpec{Repository: "doctor", Branch: "main", Path: "."},
-	}
-	err = cluster.client.Create(ctx, forged, client.DryRunAll)
+	err = cluster.client.Create(ctx, forgedProof(o.Namespace), client.DryRunAll)
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:
@@ -34,5 +28,5 @@ func doctor(ctx context.Context, o cli.DoctorOptions) (cli.Enforcement, error) {
 		line, _, _ := strings.Cut(status.Status().Message, "\n")
 		return cli.Enforcement{Refused: true, Text: line}, nil
 	}
-	return cli.Enforcement{}, fmt.Errorf("forging a delivery in namespace %q: %w", o.Namespace, err)
+	return cli.Enforcement{}, fmt.Errorf("forging a proof in namespace %q: %w", o.Namespace, err)
 }

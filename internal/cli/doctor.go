@@ -12,7 +12,7 @@ type DoctorOptions struct {
 	Namespace  string // Fairway's own
 }
 
-// Enforcement is what an API server did with a forged record.
+// Enforcement is what an API server did with a forged proof.
 type Enforcement struct {
 	// Refused says that Fairway refused it.
 	Refused bool
@@ -25,8 +25,8 @@ func doctorCommand(rooms Rooms) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Ask the API server whether it enforces",
-		Long: "Ask the API server whether it enforces.\n\nAs a dry run, doctor forges a record of a delivery, which nobody but Fairway may write. It needs the right\n" +
-			"to create deliveries in Fairway's namespace, and leaves nothing behind.\n\n" +
+		Long: "Ask the API server whether it enforces.\n\nAs a dry run, doctor forges a proof, which Fairway refuses from whoever it comes. It needs the right\n" +
+			"to create provencommits in Fairway's namespace, and leaves nothing behind.\n\n" +
 			"Exit codes: 0 Fairway refused, 1 it was admitted: nothing is enforced, 2 usage, 3 cannot tell.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -35,7 +35,7 @@ func doctorCommand(rooms Rooms) *cobra.Command {
 				return &Exit{Code: ExitCannotTell, Err: err}
 			}
 			if !found.Refused {
-				return &Exit{Code: ExitNo, Err: fmt.Errorf("NOT ENFORCED: the API server admitted a forged record: %s", found.Text)}
+				return &Exit{Code: ExitNo, Err: fmt.Errorf("NOT ENFORCED: the API server admitted a forged proof: %s", found.Text)}
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "enforced: the API server asked Fairway, which refused: "+found.Text)
 			return err
