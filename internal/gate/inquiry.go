@@ -155,8 +155,8 @@ func (g *Gate) beginOwn(c *inquiry) {
 }
 
 // chain judges an object that tells an engine what to deliver by the tiers that it reaches, before and
-// after, beside its own. Where it reaches more than its own tier, its content comes from the cluster
-// binding, whose sources are judged by every tier. Before the install is sealed there is no such
+// after, beside its own. The cluster binding may bring it, since its sources are judged by every tier;
+// where it reaches more than its own tier, no other may. Before the install is sealed there is no such
 // binding, and RBAC alone guards these objects as it does Fairway's own.
 //
 // Its status is judged like the object: an engine goes by it.
@@ -187,12 +187,11 @@ func (g *Gate) chain(c *inquiry) {
 			}
 		}
 	}
-	if len(c.facts.Tiers) == own {
-		return
+	if len(c.facts.Tiers) > own {
+		c.bindings = nil
 	}
-	c.bindings = nil
 	if _, b := c.world.ClusterTier(); b != nil {
-		c.bindings = []tier.Binding{*b}
+		c.bindings = append(c.bindings, *b)
 	}
 }
 

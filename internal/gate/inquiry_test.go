@@ -189,9 +189,9 @@ func TestT15ChainedObjects(t *testing.T) {
 		"taken away from production":     {asked(change.Update, pointer, "play", "p", "shop", "play"), []string{"sandbox", "production"}, []string{"cluster"}},
 		"deleted":                        {asked(change.Delete, pointer, "play", "p", "shop", ""), []string{"sandbox", "production"}, []string{"cluster"}},
 		"everywhere":                     {asked(change.Create, pointer, "play", "p", "", "*"), []string{"sandbox", "staging", "production"}, []string{"cluster"}},
-		"within its own tier":            {asked(change.Create, pointer, "old", "p", "", "shop"), []string{"production"}, []string{"tier"}},
-		"into a sandbox":                 {asked(change.Create, pointer, "old", "p", "", "play"), []string{"production"}, []string{"tier"}},
-		"nowhere":                        {asked(change.Create, pointer, "play", "p", "", ""), []string{"sandbox"}, []string{"tier"}},
+		"within its own tier":            {asked(change.Create, pointer, "old", "p", "", "shop"), []string{"production"}, []string{"tier", "cluster"}},
+		"into a sandbox":                 {asked(change.Create, pointer, "old", "p", "", "play"), []string{"production"}, []string{"tier", "cluster"}},
+		"nowhere":                        {asked(change.Create, pointer, "play", "p", "", ""), []string{"sandbox"}, []string{"tier", "cluster"}},
 		"into what nobody knows":         {asked(change.Create, pointer, "play", "p", "", "nobody"), []string{"sandbox", "(unknown namespace nobody)"}, []string{"cluster"}},
 		"of another kind":                {asked(change.Create, change.Kind{Version: "v1", Kind: "ConfigMap"}, "play", "p", "", "shop"), []string{"sandbox"}, []string{"tier"}},
 	} {

@@ -2,8 +2,10 @@ package origin
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/fairway-dev/fairway/internal/change"
 )
@@ -43,10 +45,12 @@ func Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, cha
 					Destination argoDestination `json:"destination"`
 				} `json:"spec"`
 			} `json:"template"`
-			TemplatePatch string          `json:"templatePatch"`
-			Generators    json.RawMessage `json:"generators"`
+			TemplatePatch string         `json:"templatePatch"`
+			Generators    jsontext.Value `json:"generators"`
 		} `json:"spec"`
 	}
+	// This library takes names as they are written, and no name twice, as the API server does: there are
+	// no two ways to read the object.
 	if json.Unmarshal(raw, &object) != nil {
 		return nil, true, true
 	}

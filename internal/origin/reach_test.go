@@ -23,6 +23,8 @@ func TestT15Reaches(t *testing.T) {
 		{"without a namespace", "Application", `{"destination": {` + here + `}}`, nil, true},
 		{"without a cluster", "Application", `{"destination": {"namespace": "shop"}}`, []string{"shop"}, false},
 		{"without a destination", "Application", `{}`, nil, true},
+		{"in other letters", "Application", `{"destination": {` + here + `, "namespace": "shop"}, "Destination": {` + there + `, "namespace": "play"}}`, []string{"shop"}, false},
+		{"twice", "Application", `{"destination": {` + here + `, "namespace": "shop"}, "destination": {` + there + `, "namespace": "play"}}`, nil, true},
 		{"of a wrong type", "Application", `{"destination": 3}`, nil, true},
 		{"a project", "AppProject", `{"destinations": [{` + here + `, "namespace": "a"}, {"server": "*", "namespace": "b"}, {` + there + `, "namespace": "*"}]}`, []string{"a", "b"}, false},
 		{"a project with a pattern", "AppProject", `{"destinations": [{` + here + `, "namespace": "team-*"}]}`, nil, true},
