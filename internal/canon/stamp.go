@@ -8,7 +8,8 @@ import (
 
 // unstamped is the set without the annotations of a stamp. A stamp names the commit, and a commit
 // cannot name itself, so Git holds the manifest without it; and since a stamp proves nothing, it
-// may say what it likes. The set that is given stays as it is.
+// may say what it likes. Annotations that are sent empty, or null, say nothing, and a stamp stands in their
+// place: they are left out too. The set that is given stays as it is.
 func unstamped(s *owned) *owned {
 	out := *s
 	without(&out, "f:metadata", func(meta *owned) {
@@ -17,6 +18,9 @@ func unstamped(s *owned) *owned {
 			annotations.kids = slices.DeleteFunc(slices.Clone(annotations.kids), func(k owned) bool {
 				return slices.ContainsFunc(keys, k.step.isField)
 			})
+		})
+		meta.kids = slices.DeleteFunc(slices.Clone(meta.kids), func(k owned) bool {
+			return string(k.step) == "f:annotations" && len(k.kids) == 0
 		})
 	})
 	return &out
