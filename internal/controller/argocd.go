@@ -154,8 +154,8 @@ func notice(sources []deliveredSource) (content, severity string) {
 }
 
 // again is the sync to start once more, and its commit: the last one ended in a refusal of Fairway, none
-// is under way, the Application syncs by itself, and each source of that commit is admitted now. Where
-// one of these is not so the commit is empty.
+// is under way, the Application syncs by itself, and the commit is admitted now. Where one of these is not
+// so the commit is empty.
 func again(app map[string]any, sources []deliveredSource) (commit string, operation map[string]any) {
 	state, _, _ := unstructured.NestedMap(app, "status", "operationState")
 	automated, syncs, _ := unstructured.NestedMap(app, "spec", "syncPolicy", "automated")
@@ -173,10 +173,8 @@ func again(app map[string]any, sources []deliveredSource) (commit string, operat
 	if commit == "" {
 		commit, _, _ = unstructured.NestedString(state, "operation", "sync", "revision")
 	}
-	for _, s := range sources {
-		if !slices.ContainsFunc(s.proofs, func(p change.Proof) bool { return p.Commit == commit && admits(p, s.tier.Name) }) {
-			return "", nil
-		}
+	if !admitted(commit, sources) {
+		return "", nil
 	}
 	sync := map[string]any{"revision": commit}
 	if prune, _ := automated["prune"].(bool); prune {
@@ -193,6 +191,20 @@ func again(app map[string]any, sources []deliveredSource) (commit string, operat
 		operation["retry"] = retry
 	}
 	return commit, operation
+}
+
+// admitted reports whether a commit is admitted by the tier of every source that it changes: of a source
+// that it leaves as it was there is no proof.
+func admitted(commit string, sources []deliveredSource) bool {
+	changes := false
+	for _, s := range sources {
+		i := slices.IndexFunc(s.proofs, func(p change.Proof) bool { return p.Commit == commit })
+		if i >= 0 && !admits(s.proofs[i], s.tier.Name) {
+			return false
+		}
+		changes = changes || i >= 0
+	}
+	return changes
 }
 
 // refusedByUs reports whether the messages of an operation tell of one of our webhooks. Who forges them

@@ -15,7 +15,7 @@ import (
 
 // TestAgain: a sync is started anew only where the refusal of ours was what ended it, and is no more.
 func TestAgain(t *testing.T) {
-	admitted := []deliveredSource{{tier: tier.Tier{Name: "production"}, proofs: []change.Proof{
+	sources := []deliveredSource{{tier: tier.Tier{Name: "production"}}, {tier: tier.Tier{Name: "production"}, proofs: []change.Proof{
 		{Commit: "c2", Judgements: []change.Judgement{{Tier: "production", Admissible: change.Absent}}},
 		{Commit: "c1", Judgements: []change.Judgement{{Tier: "production", Admissible: change.Present}}},
 		{Commit: "c0", Revoked: true, Judgements: []change.Judgement{{Tier: "production", Admissible: change.Present}}},
@@ -45,7 +45,7 @@ func TestAgain(t *testing.T) {
 			if err := json.Unmarshal([]byte(strings.Replace(failed, tt.change, tt.into, 1)), &app); err != nil {
 				t.Fatal(err)
 			}
-			commit, operation := again(app, admitted)
+			commit, operation := again(app, sources)
 			if commit != tt.want {
 				t.Fatalf("started %q anew, want %q", commit, tt.want)
 			}
