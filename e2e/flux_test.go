@@ -27,6 +27,7 @@ func TestFlux(t *testing.T) {
 		{"T-15: a status is its engine's alone", fluxForgedStatus},
 		{"T-15: what steers Flux comes from Git", fluxSteered},
 		{"what drifted is put right", fluxDrift},
+		{"T-15: force deletes nothing", fluxForce},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here, lab := *l, *l.serveLab
@@ -238,4 +239,57 @@ func fluxDrift(l *fluxLab) {
 	l.guard()
 	l.trigger("sara", "shop")
 	l.field(fluxBanner, "spring sale", "data", "text")
+}
+
+// fluxForce: with force, Flux deletes and makes anew what it takes for a change of an immutable field,
+// and it takes messages for one. A refusal never reads like it, whatever a commit says of itself, and
+// where a field really is immutable the deletion is refused.
+func fluxForce(l *fluxLab) {
+	ctx := l.t.Context()
+	deletes := func() int { return len(l.asked(`"operation":"DELETE"`, `"namespace":"shop"`, kustomizeController)) }
+	merge := l.land("Force\n\nTicket: SHOP-5", map[string]string{shopPath: kustomization("shop", "shop/production", "  force: true\n"+shaped)})
+	l.ready("flux-system", merge)
+	l.ready("shop", merge)
+	before, err := l.get(ctx, fluxBanner)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	asked := deletes()
+	merge, head, err := l.shop.Land(ctx, "sara", "spec.selector is immutable: field is immutable, immutable field\n\nTicket: SHOP-6", map[string]string{
+		story.BannerPath: strings.ReplaceAll(story.Banner, "winter", "is immutable"),
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.stuck("shop", merge, "fairway.dev")
+	l.judged("shop", "tier", merge, "Pending")
+	l.trigger("sara", "shop")
+	l.stuck("shop", merge, "fairway.dev")
+	if n := deletes() - asked; n > 0 {
+		l.t.Errorf("Flux tried to delete %d times", n)
+	}
+	after, err := l.get(ctx, fluxBanner)
+	if err != nil || after.GetUID() != before.GetUID() {
+		l.t.Errorf("the object is another one now, or gone: %v", err)
+	}
+	l.approve(head, "sam", "paula")
+	l.ready("shop", merge)
+
+	web, err := l.get(ctx, fluxWeb)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	merge = l.land("Select anew\n\nTicket: SHOP-7", map[string]string{story.WebPath: strings.ReplaceAll(story.Web(2, "", "1.1"), "app: web", "app: shop")})
+	l.judged("shop", "tier", merge, "Allow")
+	l.stuck("shop", merge, "renders it")
+	if still, err := l.get(ctx, fluxWeb); err != nil || still.GetUID() != web.GetUID() {
+		l.t.Errorf("the Deployment is another one now, or gone: %v", err)
+	}
+	if len(l.asked(`"operation":"DELETE"`, `"name":"web-eu"`, `"admitted":false`)) == 0 {
+		l.t.Error("Flux did not try to delete what it cannot change: this shows nothing")
+	}
+	merge = l.land("Select as before\n\nTicket: SHOP-8", map[string]string{
+		story.WebPath: story.Web(2, "", "1.1"), shopPath: kustomization("shop", "shop/production", shaped),
+	})
+	l.ready("shop", merge)
 }
