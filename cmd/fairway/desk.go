@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ type desk struct {
 	units   map[forge.Change]landedUnit // of changes that landed
 	absent  map[string]time.Time        // heads that the remote does not give, and when it was asked
 	ahead   map[string]string           // heads of open changes that were not part of that tip
+	told    string                      // why it could not be asked, as people were told last
 }
 
 type landedUnit struct {
@@ -75,8 +77,17 @@ func (d *desk) look(ctx context.Context, mirror *gitrepo.Mirror, branches []stri
 	return ""
 }
 
-// why says in one line why the forge could not be asked.
+// why says in one line why the forge could not be asked. That it is not asked again yet, after it failed,
+// is no news: a reason that changes with the time would have every proof written anew at each look.
 func (d *desk) why(err error) string {
+	var limited *forge.LimitedError
+	if errors.As(err, &limited) && d.told != "" {
+		return d.told
+	}
+	var asked *url.Error // names the whole address, and then what matters
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
 	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return d.at.Host + ": " + text
 }
@@ -196,7 +207,7 @@ func (d *desk) readOpen(ctx context.Context) error {
 type deskView struct {
 	*desk
 	mirror  *gitrepo.Mirror
-	url     string // canonical, of the repository
+	address string // canonical, of the repository
 	people  tier.People
 	unasked string
 	again   map[int64]change.Proposal
@@ -282,7 +293,7 @@ func (v *deskView) readAgain(ctx context.Context, p change.Proposal) (change.Pro
 		p.Unit = change.Unit{}
 		return p, err
 	}
-	f := forge.Facts{Repository: v.url, First: v.memory.First, Rewritten: v.memory.Rewritten[dossier.Target], SeenAt: v.now(), Principal: v.principal}
+	f := forge.Facts{Repository: v.address, First: v.memory.First, Rewritten: v.memory.Rewritten[dossier.Target], SeenAt: v.now(), Principal: v.principal}
 	if err := forge.Resolve(ctx, deskGit{v.mirror.Repo}, dossier, "", &f); err != nil {
 		return p, fmt.Errorf("comparing change %d: %w", p.Number, err)
 	}

@@ -37,11 +37,12 @@ func (m *mirrors) hear(ctx context.Context, r tier.Repository, at *mirrored, wor
 		return nil
 	}
 	unasked := at.desk.look(ctx, at.mirror, r.Branches)
-	if unasked != "" {
+	if unasked != "" && unasked != at.desk.told {
 		m.alarm(r.Name, "the forge cannot be asked: "+unasked)
 	}
+	at.desk.told = unasked
 	return &deskView{
-		desk: at.desk, mirror: at.mirror, url: r.URL, people: world.People, unasked: unasked, again: map[int64]change.Proposal{},
+		desk: at.desk, mirror: at.mirror, address: r.URL, people: world.People, unasked: unasked, again: map[int64]change.Proposal{},
 	}
 }
 
