@@ -79,9 +79,15 @@ func newServeLab(t *testing.T) *serveLab {
 // newServeLabBy is the lab with Fairway started in some other way.
 func newServeLabBy(t *testing.T, start func(*serveLab)) *serveLab {
 	t.Helper()
+	return newServeLabOn(t, controlplane.Options{ControllerManager: true}, start)
+}
+
+// newServeLabOn is the lab on another control plane, for example one without controllers.
+func newServeLabOn(t *testing.T, options controlplane.Options, start func(*serveLab)) *serveLab {
+	t.Helper()
 	l := &serveLab{t: t, dir: t.TempDir()}
 	var err error
-	if l.cluster, err = controlplane.Start(t.Context(), controlplane.Options{ControllerManager: true}); err != nil {
+	if l.cluster, err = controlplane.Start(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -502,4 +508,21 @@ func (l *serveLab) enforcing(status metav1.ConditionStatus, reason, message stri
 		}
 		return nil
 	})
+}
+
+// seal puts the cluster binding in force, so that the objects of the cluster are judged by their content.
+func (l *serveLab) seal() {
+	l.t.Helper()
+	binding := manifest(l.t, fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
+kind: TierBinding
+metadata: {name: cluster, namespace: fairway-system}
+spec:
+  tier: production
+  owners: [platform]
+  sources:
+  - {name: fleet, repository: apps, branch: main, path: clusters/main, render: Plain, fieldManager: deployer}
+  install: {defaultTier: sandbox, proverUsers: ["%s"]}
+`, fairwayUser))
+	// It is refused until Fairway has seen the repository and the keys that it seals to.
+	l.until("the install is sealed", func(context.Context) error { return l.apply("admin", "admin", binding) })
 }
