@@ -24,6 +24,8 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
+	"github.com/fairway-dev/fairway/internal/controller"
+	"github.com/fairway-dev/fairway/internal/tier"
 )
 
 // read decodes all documents of a folder strictly: an unknown or doubled field is an error.
@@ -220,6 +222,30 @@ func TestWebhookListsAgree(t *testing.T) {
 		}
 		if hook.NamespaceSelector.MatchExpressions[0].Key != corev1.LabelMetadataName {
 			t.Errorf("%s selects namespaces by a label that can be changed", hook.Name)
+		}
+	}
+}
+
+// TestCompiledConditionsAreTheTested: the conditions of the configuration that Fairway keeps are those of
+// the template, which a real API server has been asked with every shape of request (T-45), and two that
+// use nothing but the resource, which is always there.
+func TestCompiledConditionsAreTheTested(t *testing.T) {
+	plain := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	tested := map[string]string{
+		"no-own-kinds":  `request.resource.group != "fairway.dev"`,
+		"no-namespaces": `!(request.resource.group == "" && request.resource.resource == "namespaces")`,
+	}
+	for _, hook := range of[*admissionregistrationv1.ValidatingWebhookConfiguration](read(t, "webhook"))[0].Webhooks {
+		for _, c := range hook.MatchConditions {
+			tested[c.Name] = plain(c.Expression)
+		}
+	}
+	kept := controller.Configure(&tier.World{}, controller.Hooks{Name: "fairway"}, nil)
+	for _, hook := range kept.Webhooks {
+		for _, c := range hook.MatchConditions {
+			if diff := cmp.Diff(tested[c.Name], plain(c.Expression)); diff != "" {
+				t.Errorf("%s, %s (-tested +kept):\n%s", hook.Name, c.Name, diff)
+			}
 		}
 	}
 }
