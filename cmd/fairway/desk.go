@@ -34,14 +34,19 @@ type desk struct {
 	memory *deskMemory
 	now    func() time.Time
 
-	changes map[int64]forge.Change      // as they were listed last
-	newest  map[string]time.Time        // of a branch's changes
-	read    map[int64]time.Time         // open changes: as of when they were read
-	units   map[forge.Change]landedUnit // of changes that landed
-	absent  map[string]time.Time        // heads that the remote does not give, and when it was asked
-	ahead   map[string]string           // heads of open changes that were not part of that tip
-	told    string                      // why it could not be asked, as people were told last
+	changes map[int64]forge.Change // as they were listed last
+	newest  map[string]time.Time   // of a branch's changes
+	read    map[int64]time.Time    // open changes: as of when they were read
+	units   map[landing]landedUnit // of changes that landed
+	absent  map[string]time.Time   // heads that the remote does not give, and when it was asked
+	ahead   map[string]string      // heads of open changes that were not part of that tip
+	told    string                 // why it could not be asked, as people were told last
 }
+
+// landing is what a change landed as.
+type landing struct{ target, head, landed, mergeBase string }
+
+func landingOf(c forge.Change) landing { return landing{c.Target, c.Head, c.Landed, c.MergeBase} }
 
 type landedUnit struct {
 	unit change.Unit
@@ -51,7 +56,7 @@ type landedUnit struct {
 func newDesk(reader forge.Reader, at tier.Forge, memory *deskMemory, now func() time.Time) *desk {
 	return &desk{
 		reader: reader, at: at, memory: memory, now: now, changes: map[int64]forge.Change{}, newest: map[string]time.Time{},
-		read: map[int64]time.Time{}, units: map[forge.Change]landedUnit{}, absent: map[string]time.Time{}, ahead: map[string]string{},
+		read: map[int64]time.Time{}, units: map[landing]landedUnit{}, absent: map[string]time.Time{}, ahead: map[string]string{},
 	}
 }
 
@@ -132,7 +137,9 @@ func (d *desk) forget(before time.Time) {
 	maps.DeleteFunc(d.changes, func(_ int64, c forge.Change) bool {
 		return c.State == forge.Closed || c.UpdatedAt.Before(before)
 	})
-	maps.DeleteFunc(d.units, func(c forge.Change, _ landedUnit) bool { return d.changes[c.Number].Head != c.Head })
+	if len(d.units) > 10*forge.MostChanges {
+		clear(d.units)
+	}
 	maps.DeleteFunc(d.read, func(number int64, _ time.Time) bool { return d.changes[number].State != forge.Open })
 	if len(d.ahead) > 10*forge.MostChanges {
 		clear(d.ahead)
@@ -240,7 +247,7 @@ func (v *deskView) Proposals(ctx context.Context, branch string) ([]change.Propo
 
 // unitOf is what a change brought, by git. What git does not hold yet is asked for again.
 func (v *deskView) unitOf(ctx context.Context, c forge.Change) (landedUnit, error) {
-	if have, ok := v.units[c]; ok {
+	if have, ok := v.units[landingOf(c)]; ok {
 		return have, nil
 	}
 	dossier := forge.Dossier{Change: c}
@@ -258,7 +265,7 @@ func (v *deskView) unitOf(ctx context.Context, c forge.Change) (landedUnit, erro
 	}
 	unit := landedUnit{f.Unit, f.HeadTree}
 	if unit.unit.RawDiffID != "" {
-		v.units[c] = unit
+		v.units[landingOf(c)] = unit
 	}
 	return unit, nil
 }
