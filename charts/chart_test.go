@@ -299,6 +299,28 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestPoliciesAreTold: the guards know the namespaces of the install, and let cert-manager write what it is
+// asked for and nothing else. What they are told is put into their text, so a change of theirs must be seen.
+func TestPoliciesAreTold(t *testing.T) {
+	told := "request.userInfo.username == 'system:serviceaccount:cert-manager:cert-manager' && request.kind.kind == 'Secret'"
+	for _, tc := range []struct {
+		set, want string
+		absent    bool
+	}{
+		{"tls.mode=certManager", told, false},
+		{"tls.mode=builtIn", told, true},
+		{"webhook.systemNamespaces={kube-system,cni}", "values: [kube-system, cni, guard]", false},
+	} {
+		out, err := run(t, "template", "fairway", "fairway", "--namespace", "guard", "--set", tc.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out, tc.want) == tc.absent {
+			t.Errorf("--set %s: %q is there: %t", tc.set, tc.want, !tc.absent)
+		}
+	}
+}
+
 // TestLint: Helm has nothing to say, whatever the case.
 func TestLint(t *testing.T) {
 	for name, set := range cases {
