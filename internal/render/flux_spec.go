@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -97,6 +98,9 @@ func readFlux(v *view, src Source) (*fluxSpec, error) {
 	file := src.Flux.File
 	if file == "" {
 		return &fluxSpec{}, nil
+	}
+	if !fs.ValidPath(file) || path.Clean(file) != file {
+		return nil, &Refusal{Reason: OutsideTree, Detail: "the manifest of the Flux Kustomization is no clean path inside the repository"}
 	}
 	data, err := v.read(file)
 	if err != nil {

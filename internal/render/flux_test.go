@@ -112,6 +112,17 @@ func TestFluxRefuses(t *testing.T) {
 	}
 }
 
+func TestFluxManifestOutsideOfTheTree(t *testing.T) {
+	for _, file := range []string{"../shop.yaml", "/shop.yaml", "clusters/../shop.yaml", "./shop.yaml", "clusters//shop.yaml"} {
+		got := refusal(t, DefaultLimits(), files("shop/kustomization.yaml", "resources: []\n", "shop.yaml", shopKustomization("")), Source{
+			Kind: tier.Kustomize, Path: "shop", Namespace: "shop", Flux: &Flux{Namespace: "flux-system", Name: "shop", File: file},
+		})
+		if got.Reason != OutsideTree {
+			t.Errorf("%s: refused %s: %v", file, got.Reason, got)
+		}
+	}
+}
+
 // A .sourceignore decides which manifests there are where no kustomization names them, and nothing
 // where one does.
 func TestFluxSourceIgnore(t *testing.T) {
