@@ -1,5 +1,5 @@
 // Package charts_test holds the chart against the repository that it is made of, and against itself, with
-// the real Helm and without a cluster. What only an API server can tell is told in e2e/chart.
+// the real Helm and without a cluster.
 package charts_test
 
 import (
