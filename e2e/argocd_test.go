@@ -17,10 +17,11 @@ import (
 	"github.com/fairway-dev/fairway/e2e/story"
 )
 
-// The user of Argo CD that applies, and the name under which it does.
+// The users of Argo CD: its controller, and its console, through which people write.
 const (
 	argoUser    = "system:serviceaccount:argocd:argocd-application-controller"
 	argoManager = "argocd-controller"
+	consoleUser = "system:serviceaccount:argocd:argocd-server"
 )
 
 // shopApplication delivers the shop.
@@ -70,6 +71,8 @@ func TestArgoCD(t *testing.T) {
 		{"a client-side apply is told what to set", argoClientSide},
 		{"a difference is shown, not stored", argoDiffs},
 		{"an approval that comes late is enough", argoLate},
+		{"what Git dropped is pruned", argoPrunes},
+		{"the console is a person", argoConsole},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here := *l
@@ -208,7 +211,8 @@ func argoDiffs(l *serveLab) {
 	l.refused(err, "ContentDiffers")
 }
 
-// argoLate: the verdict stands above the Application, and the same commit is admitted once it is approved.
+// argoLate: a refused sync is started again by Fairway once its commit is approved, and the verdict stands
+// above the Application.
 func argoLate(l *serveLab) {
 	ctx := l.t.Context()
 	next := story.Web(2, "", "1.1")
@@ -249,7 +253,42 @@ func argoLate(l *serveLab) {
 	l.approve(head, "sam", "paula")
 	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
 	shown("Allow")
+	l.until("Fairway has started the sync again", func(ctx context.Context) error {
+		live, err := l.on("admin", app).Get(ctx, "shop", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		revision, _, _ := unstructured.NestedString(live.Object, "operation", "sync", "revision")
+		options, _, _ := unstructured.NestedStringSlice(live.Object, "operation", "sync", "syncOptions")
+		if revision != merge || len(options) != 1 {
+			return fmt.Errorf("the operation is %v", live.Object["operation"])
+		}
+		return nil
+	})
 	l.admitted(l.sync(next))
+}
+
+// argoPrunes: Argo CD prunes in the foreground (T-21).
+func argoPrunes(l *serveLab) {
+	ctx := l.t.Context()
+	foreground := metav1.DeletePropagationForeground
+	banner := manifest(l.t, story.Banner)
+	remove := func() error {
+		return l.on(argoUser, banner).Delete(ctx, "banner", metav1.DeleteOptions{PropagationPolicy: &foreground})
+	}
+	l.refused(remove(), "StillInGit")
+	merge := l.land("Drop the banner\n\nTicket: SHOP-53", map[string]string{story.BannerPath: ""})
+	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
+	l.admitted(remove())
+}
+
+// argoConsole: what people do in the console of Argo CD comes from no commit.
+func argoConsole(l *serveLab) {
+	ctx := l.t.Context()
+	web := manifest(l.t, story.Web(2, "", "1.1"))
+	_, err := l.on(consoleUser, web).Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"replicas":9}}`), metav1.PatchOptions{FieldManager: "argocd-server"})
+	l.refused(err, "ContentDiffers")
+	l.refused(l.on(consoleUser, web).Delete(ctx, "web", metav1.DeleteOptions{}), "StillInGit")
 }
 
 // yamlFile is the one object of a file.
