@@ -343,7 +343,8 @@ func (l *helmLab) revision() string {
 }
 
 func (l *helmLab) uninstalls() {
-	l.says(l.helm(l.tip(), "uninstall", "shop", "--no-hooks"), "renders it")
+	// Without --debug helm keeps the reason to itself.
+	l.says(l.helm(l.tip(), "uninstall", "shop", "--no-hooks", "--debug"), "renders it")
 	gone := map[string]string{}
 	for name := range shopChart() {
 		if strings.Contains(name, "/templates/") {
