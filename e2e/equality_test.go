@@ -52,9 +52,11 @@ func TestEqualitySurvivesReality(t *testing.T) {
 	if len(manifests) < 300 {
 		t.Errorf("the corpus has %d manifests, want at least 300", len(manifests))
 	}
+	l.installMesh()
 	l.seal()
 	l.landCorpus(corpus, "Add everything\n\nTicket: SHOP-30")
 
+	l.meshIsTolerated()
 	denied := l.deliverAll(manifests, true)
 	t.Logf("created: %d admitted, %d denied", len(manifests)-denied, denied)
 	t.Logf("mutants: %d sent, %d that the API server itself refused, %d of which it kept nothing, %d that differ in an empty list alone, %d refused by Fairway, %d admitted",
@@ -102,6 +104,7 @@ func (l *equalityLab) landCorpus(c equalityCorpus, message string) {
 	l.t.Helper()
 	l.commit = l.land(message, map[string]string{
 		story.WebPath: "", story.BannerPath: "",
+		"shop/production/meshed.yaml": meshed, "shop/mesh/meshed.yaml": meshed,
 		"shop/production/corpus.yaml": file(l.t, c.namespaced), "clusters/main/corpus.yaml": file(l.t, c.cluster),
 	})
 	l.judged("shop", "tier", l.commit, v1alpha1.VerdictAllow)
