@@ -25,8 +25,9 @@ func doctorCommand(rooms Rooms) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Ask the API server whether it enforces",
-		Long: "Ask the API server whether it enforces.\n\nAs a dry run, doctor forges a proof, which Fairway refuses from whoever it comes. It needs the right\n" +
-			"to create provencommits in Fairway's namespace, and leaves nothing behind.\n\n" +
+		Long: "Ask the API server whether it enforces.\n\nAs a dry run, doctor forges a proof, which Fairway refuses from whoever it comes. It does so\n" +
+			"in the name of the prover, whom the policies let by, so it needs the right to impersonate that account or\n" +
+			"to be it, and leaves nothing behind.\n\n" +
 			"Exit codes: 0 Fairway refused, 1 it was admitted: nothing is enforced, 2 usage, 3 cannot tell.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
