@@ -378,6 +378,36 @@ func TestT39PaceOfAsking(t *testing.T) {
 	}
 }
 
+// TestT39ASlowForgeIsLeftAlone: one that does not answer in time, or stops in the middle, is not waited for
+// again at once.
+func TestT39ASlowForgeIsLeftAlone(t *testing.T) {
+	for name, begin := range map[string]bool{"no answer": false, "half an answer": true} {
+		t.Run(name, func(t *testing.T) {
+			asked := make(chan struct{}, 9)
+			c, url := served(t, func(rw http.ResponseWriter, req *http.Request) {
+				if begin {
+					_, _ = rw.Write([]byte("{"))
+					_ = http.NewResponseController(rw).Flush()
+				}
+				asked <- struct{}{}
+				<-req.Context().Done()
+			}, func(a *Access) { a.Now = func() time.Time { return at(0) } })
+			c.Timeout = 200 * time.Millisecond
+			if _, err := get(t, c, url); err == nil {
+				t.Fatal("an answer")
+			}
+			<-asked
+			var limited *LimitedError
+			if _, err := get(t, c, url); !errors.As(err, &limited) {
+				t.Errorf("the next: %v", err)
+			}
+			if len(asked) != 0 {
+				t.Error("asked again")
+			}
+		})
+	}
+}
+
 func TestPauseDoubles(t *testing.T) {
 	p, now := &pace{host: "forge"}, at(0)
 	var waits []time.Duration

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,13 +48,19 @@ func (c *courier) RoundTrip(given *http.Request) (*http.Response, error) {
 	}
 	resp, err := c.inner.RoundTrip(req)
 	if err != nil {
-		if req.Context().Err() == nil {
-			c.pace.stumble(c.now())
-		}
-		c.count.failed.Inc()
+		c.fail(req)
 		return nil, err
 	}
 	return c.receive(req, resp, known)
+}
+
+// fail counts a request that was not answered to its end. A forge that took too long is left alone like
+// one that is away; it is not the forge's doing where nobody wants the answer any more.
+func (c *courier) fail(req *http.Request) {
+	if !errors.Is(req.Context().Err(), context.Canceled) {
+		c.pace.stumble(c.now())
+	}
+	c.count.failed.Inc()
 }
 
 // receive reads an answer to its end.
@@ -79,7 +86,7 @@ func (c *courier) receive(req *http.Request, resp *http.Response, known page) (*
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mostBytes+1))
 	if err != nil {
-		c.count.failed.Inc()
+		c.fail(req)
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if len(body) > mostBytes {

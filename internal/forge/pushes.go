@@ -21,8 +21,8 @@ func Chain(pushes []Push, head string) (heads []Head, whole bool) {
 			continue // came after
 		}
 		begun = true
-		if p.New != want || p.By.ID == "" {
-			break
+		if want == "" || p.New != want || p.By.ID == "" {
+			break // one that cannot be read follows from nothing
 		}
 		heads = append([]Head{{Commit: p.New, At: p.At, By: p.By}}, heads...)
 		if p.Made {

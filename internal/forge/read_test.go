@@ -95,6 +95,7 @@ func TestChain(t *testing.T) {
 		{"nobody is said to have pushed", []Push{last, {Old: "a", New: "b"}, made}, "c", false},
 		{"made twice", []Push{last, more, made, {Old: "x", New: "a"}}, "abc", true},
 		{"nothing", nil, "", false},
+		{"what it follows cannot be read, nor can the push before", []Push{{New: "c", By: account("alice")}, {By: account("bob")}, {Made: true, By: account("bob")}}, "c", false},
 	} {
 		heads, whole := Chain(tc.pushes, "c")
 		got := ""

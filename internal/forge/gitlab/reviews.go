@@ -36,11 +36,18 @@ func (f *Forge) notes(ctx context.Context, r forge.Repository, number int64) (no
 			if at := n.approved[note.Author.ID]; note.CreatedAt.After(at) {
 				n.approved[note.Author.ID] = *note.CreatedAt
 			}
-		case strings.HasPrefix(note.Body, "changed target branch from"), strings.HasPrefix(note.Body, "deleted the `") && strings.Contains(note.Body, "target branch"):
+		case isRetargeting(note.Body):
 			n.retargeted = append(n.retargeted, *note.CreatedAt)
 		}
 	}
 	return n, err
+}
+
+// isRetargeting: somebody pointed the merge request at another branch, or deleted the branch that it was
+// pointed at, whereupon GitLab does so.
+func isRetargeting(note string) bool {
+	return strings.HasPrefix(note, "changed target branch from") ||
+		strings.HasPrefix(note, "deleted the `") && strings.Contains(note, "now targets the `")
 }
 
 // approval is an entry of approved_by. The library's type lacks the time.
