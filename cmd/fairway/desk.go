@@ -253,6 +253,9 @@ func (v *deskView) unitOf(ctx context.Context, c forge.Change) (landedUnit, erro
 	dossier := forge.Dossier{Change: c}
 	if c.Landed == c.Head && c.MergeBase == "" { // a fast-forward says in its dossier alone where it began
 		read, err := v.reader.Dossier(ctx, v.repository(), c.Number)
+		if errors.Is(err, forge.ErrTooMuch) {
+			return landedUnit{}, nil // nothing of it counts, and the others can be asked
+		}
 		if err != nil {
 			v.unasked = v.why(err)
 			return landedUnit{}, nil
@@ -291,7 +294,11 @@ func (v *deskView) readAgain(ctx context.Context, p change.Proposal) (change.Pro
 	if err == nil {
 		err = v.fetchReviewed(ctx, dossier)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, forge.ErrTooMuch): // it is the change's doing, and asking again does not help
+		p.Unread = v.why(err)
+		return p, nil
+	case err != nil:
 		p.Stale = v.why(err)
 		return p, nil
 	}

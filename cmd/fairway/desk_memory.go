@@ -85,8 +85,13 @@ func (m *deskMemory) pin(id string) error {
 	return m.save()
 }
 
-// see remembers what each review of a change names now, unless it was seen before.
+// see remembers what each review of a change names now, unless it was seen before. Where the forge may
+// have re-pointed a review, and does not say which heads there were, nothing is: what it names may be what
+// it was pointed at.
 func (m *deskMemory) see(d forge.Dossier) error {
+	if !d.ReviewsFixed && d.HeadsKnown != change.Present {
+		return nil
+	}
 	grown := false
 	for _, r := range d.Reviews {
 		if _, seen := m.First[r.ID]; seen {

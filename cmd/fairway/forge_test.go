@@ -24,6 +24,8 @@ type fakeForge struct {
 	l     *lab
 	at    map[int64]*forge.Dossier
 	down  error
+	deaf  error           // listing fails, reading a change does not
+	worse map[int64]error // reading this change fails
 	reads int
 	clock time.Time
 }
@@ -61,7 +63,7 @@ func (p *fakeForge) Changes(_ context.Context, _ forge.Repository, branch string
 			all = append(all, d.Change)
 		}
 	}
-	return all, p.down
+	return all, errors.Join(p.down, p.deaf)
 }
 
 // Dossier implements forge.Reader.
@@ -69,6 +71,9 @@ func (p *fakeForge) Dossier(_ context.Context, _ forge.Repository, number int64)
 	p.reads++
 	if p.down != nil {
 		return forge.Dossier{}, p.down
+	}
+	if err := p.worse[number]; err != nil {
+		return forge.Dossier{}, err
 	}
 	return *p.at[number], nil
 }

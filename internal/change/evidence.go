@@ -139,6 +139,9 @@ type Landing struct {
 	Page string
 	// Objections name who asks for changes there. While there are any, no review of it counts.
 	Objections []string
+	// Unread says why a page of it cannot be read whole, however often it is asked for; empty: each was. What
+	// takes an approval back may be in the part that is missing, so no review of the unit counts.
+	Unread string
 }
 
 // Proposal is a change on its forge: what it brings, as git says, and what people said of it there.
@@ -155,6 +158,8 @@ type Proposal struct {
 	Evidence     string     // SHA-256 in hex of what was read
 	// Stale says why it could not be read again just now; empty: it is what the forge says now.
 	Stale string
+	// Unread says why it cannot be read whole, however often it is asked for; empty: it was.
+	Unread string
 }
 
 // Step is one piece of the first-parent chain.

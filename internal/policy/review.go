@@ -26,6 +26,7 @@ type review struct {
 	page    string
 	against []string
 	unasked string
+	unread  string // why a page of it cannot be read whole
 }
 
 func newReview(c commitCase, s change.Step) review {
@@ -33,7 +34,7 @@ func newReview(c commitCase, s change.Step) review {
 	if s.Landing == nil {
 		return r
 	}
-	r.page, r.against, r.unasked = s.Landing.Page, s.Landing.Objections, c.ev.Unasked
+	r.page, r.against, r.unasked, r.unread = s.Landing.Page, s.Landing.Objections, c.ev.Unasked, s.Landing.Unread
 	for _, a := range s.Landing.Approvals {
 		r.count(c, *s.Landing, a)
 	}

@@ -124,6 +124,9 @@ func (r *review) said() string {
 	if len(r.against) > 0 {
 		void = append(void, "changes asked for by "+list(r.against)+", so that no review counts")
 	}
+	if r.unread != "" {
+		void = append(void, "its page cannot be read whole: "+Quote(r.unread)+", so that no review counts")
+	}
 	return join(append(who, void...))
 }
 

@@ -53,7 +53,7 @@ func (r *run) judge(ctx context.Context, commit, base string) (Result, error) {
 		Repository: r.work.Repository.Name, URL: r.work.Repository.URL, Branch: r.work.Source.Branch,
 		Source: r.work.Source.Name, Namespace: r.work.Binding.Namespace, Base: base, Unasked: r.unasked,
 	}
-	r.heard = nil
+	r.heard, r.takenBack = nil, false
 	var err error
 	if ev.Commit, err = r.rooms.Commits.Verified(ctx, commit); err != nil {
 		return Result{}, fmt.Errorf("reading commit %q: %w", commit, err)

@@ -48,13 +48,14 @@ func (r *run) proposed() []change.Unit {
 
 // hear adds to a landing what is said of it on the forge. It is read anew for every judgement, so that
 // a review that was dismissed meanwhile does not count. Where the forge cannot be asked, what it said
-// counts on for commits that it made admissible before, and for no others.
+// counts on for commits that it made admissible before, and for no others; but of a page that could be
+// read now, what it says now counts.
 func (r *run) hear(ctx context.Context, ev *change.Evidence, l *change.Landing) error {
 	if r.rooms.Forge == nil {
 		return nil
 	}
 	var said []change.Proposal
-	unasked := r.unasked
+	unasked, fresh := r.unasked, map[string]bool{} // by page
 	for _, p := range r.landed {
 		if !isOf(p, *l, ev.Branch) {
 			continue
@@ -66,17 +67,46 @@ func (r *run) hear(ctx context.Context, ev *change.Evidence, l *change.Landing) 
 		case now.Stale != "":
 			unasked, p.Approvals = now.Stale, nil
 			said = append(said, p)
+		case now.Unread != "":
+			l.Unread, p.Approvals = now.Unread, nil
+			said = append(said, p)
 		case isOf(now, *l, ev.Branch):
 			said = append(said, now)
+			fresh[now.Page] = true
+		default: // it is of something else now
+			fresh[p.Page] = true
 		}
 	}
+	r.takenBack = r.takenBack || l.Unread != "" || r.takes(ev.Commit.ID, *l, said, fresh)
 	if unasked != "" {
 		ev.Unasked = unasked
-		said = append(said, r.remembered(ev.Commit.ID, *l)...)
+		said = append(said, slices.DeleteFunc(r.remembered(ev.Commit.ID, *l), func(p change.Proposal) bool { return fresh[p.Page] })...)
 	}
 	r.heard = append(r.heard, said...)
 	count(l, said)
 	return nil
+}
+
+// takes reports whether pages that were read now say less for a unit than they did when a commit was
+// proven: somebody was dismissed, or asks for changes.
+func (r *run) takes(commit string, l change.Landing, said []change.Proposal, fresh map[string]bool) bool {
+	if slices.ContainsFunc(said, func(p change.Proposal) bool { return fresh[p.Page] && len(p.Objections) > 0 }) {
+		return true
+	}
+	known, _ := r.known(commit)
+	for _, before := range known.Reviews {
+		if !fresh[before.Page] || !isOf(before, l, r.work.Source.Branch) {
+			continue
+		}
+		for _, a := range before.Approvals {
+			if !slices.ContainsFunc(said, func(now change.Proposal) bool {
+				return now.Page == before.Page && slices.ContainsFunc(now.Approvals, func(b change.Approval) bool { return b.Principal == a.Principal })
+			}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // remembered is what the forge said of a unit when a commit was found admissible.
@@ -100,7 +130,8 @@ func (r *run) remembered(commit string, l change.Landing) []change.Proposal {
 }
 
 // count takes what was said of a unit, on however many pages, into its landing. Whoever had a part in
-// any of them is a contributor, and who asks for changes on one stands against all.
+// any of them is a contributor, and who asks for changes on one stands against all, as does a page of
+// which a part is missing.
 func count(l *change.Landing, said []change.Proposal) {
 	for _, p := range said {
 		l.Page = p.Page
@@ -111,7 +142,7 @@ func count(l *change.Landing, said []change.Proposal) {
 	l.Contributors = slices.Compact(l.Contributors)
 	slices.Sort(l.Objections)
 	l.Objections = slices.Compact(l.Objections)
-	if len(l.Objections) > 0 {
+	if len(l.Objections) > 0 || l.Unread != "" {
 		return
 	}
 	for _, p := range said {
@@ -131,9 +162,10 @@ func isOf(p change.Proposal, l change.Landing, branch string) bool {
 }
 
 // outlasts reports whether a proof stands although judging it anew did not find it admissible: what is
-// missing is the forge's to say, which cannot be asked, and everything that was signed still stands.
+// missing is the forge's to say, which cannot be asked, and everything that was signed still stands. What
+// could be read of it must not have been taken back.
 func (r *run) outlasts(p change.Proof, again Result) bool {
-	if again.Evidence.Unasked == "" || p.Revoked || !r.admissible(p) || r.admissible(again.Proof) {
+	if again.Evidence.Unasked == "" || r.takenBack || p.Revoked || !r.admissible(p) || r.admissible(again.Proof) {
 		return false
 	}
 	for _, a := range p.Approvals {

@@ -160,6 +160,7 @@ type run struct {
 	landed    []change.Proposal // on the source's branch, as the forge knows
 	unasked   string            // why the forge could not be asked
 	heard     []change.Proposal // by the judgement that is being made
+	takenBack bool              // the forge was heard to take back what it said before
 }
 
 // newCommits judges the candidates up to head that have no proof yet, oldest first.
