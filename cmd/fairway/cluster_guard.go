@@ -37,7 +37,7 @@ type guarding struct {
 	tampered *prometheus.CounterVec
 	paused   prometheus.Gauge
 
-	kept atomic.Bool // the configuration was seen as it should be
+	tried atomic.Bool // the configuration was kept, or could not be: from then on the canary says which
 }
 
 // The rhythms of the guard: a change that nobody told of is undone within 10 s, and enforcement that
@@ -71,6 +71,7 @@ func newGuarding(in *install) *guarding {
 			g.tampered.WithLabelValues(what).Inc()
 			g.log.Error(nil, "the webhook configuration was not left as Fairway made it; it is made again", "what", what)
 			g.warn("ConfigTampered", "the webhook configuration was "+what+" by somebody else and is made again")
+			g.auditBell.Ring() // between two canaries nobody else learns of what went by
 		},
 		Paused: g.pause,
 	}
@@ -124,7 +125,7 @@ func (g *guarding) reconcile(ctx context.Context) error {
 	if err != nil {
 		g.log.Info("the webhook configuration is not as it should be yet", "problem", err.Error())
 	}
-	g.kept.Store(err == nil)
+	g.tried.Store(true)
 	return err
 }
 
@@ -153,21 +154,28 @@ func (g *guarding) watchCanary(ctx context.Context) error {
 	defer ticker.Stop()
 	var before error
 	for {
-		if g.kept.Load() {
-			asked, cancel := context.WithTimeout(ctx, canaryTimeout)
-			err := controller.Canary(asked, g.cluster.client, forgedProof(g.o.Namespace))
-			cancel()
-			if ctx.Err() == nil {
-				g.enforced(err, before)
-				before = err
-			}
-		}
+		before = g.sing(ctx, before)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-ticker.C:
 		}
 	}
+}
+
+// sing tries one canary and returns what it came to. It does so whether or not the configuration could be
+// kept: one that was removed and cannot be made again is what it is there to find.
+func (g *guarding) sing(ctx context.Context, before error) error {
+	if !g.tried.Load() {
+		return before
+	}
+	asked, cancel := context.WithTimeout(ctx, canaryTimeout)
+	defer cancel()
+	now := controller.Canary(asked, g.cluster.client, forgedProof(g.o.Namespace))
+	if ctx.Err() == nil {
+		g.enforced(now, before)
+	}
+	return now
 }
 
 func (g *guarding) enforced(now, before error) {
