@@ -36,8 +36,17 @@ func (e engines) Reaches(kind change.Kind, raw []byte) (namespaces []string, eve
 	return namespaces, everywhere, chained
 }
 
-// Claimed asks the Application that an object is marked with for the commits that it delivers.
+// Claimed asks the Application or Kustomization that an object is marked with for the commits that it
+// delivers.
 func (e engines) Claimed(ctx context.Context, o change.Origin) []string {
+	if owner, ok := strings.CutPrefix(o.Owner, "Kustomization "); ok && o.Engine == origin.EngineFlux {
+		namespace, name, _ := strings.Cut(owner, "/")
+		raw, found := e.live.Object(ctx, change.Kind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, namespace, name)
+		if found != change.Present {
+			return nil
+		}
+		return origin.Attempted(raw)
+	}
 	name, isApplication := strings.CutPrefix(o.Owner, "Application ")
 	if !isApplication || o.Engine != origin.EngineArgoCD {
 		return nil

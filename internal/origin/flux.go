@@ -53,6 +53,25 @@ func Feeds(kind change.Kind, raw []byte) (namespace, name string, ok bool) {
 	return o.Metadata.Namespace, o.Metadata.Name, true
 }
 
+// Attempted are the commits that a Kustomization says it is applying: Flux writes there what it is about
+// to apply before it does. Like everything that lives in the cluster this selects and explains, and
+// proves nothing. Nil where it names no commit.
+func Attempted(kustomization []byte) []string {
+	var k struct {
+		Status struct {
+			LastAttemptedRevision string `json:"lastAttemptedRevision"`
+		} `json:"status"`
+	}
+	if json.Unmarshal(kustomization, &k) != nil {
+		return nil
+	}
+	revision, err := ParseRevision(k.Status.LastAttemptedRevision)
+	if err != nil {
+		return nil
+	}
+	return []string{revision.Commit}
+}
+
 // Kustomization is the Flux Kustomization that delivers a source to a namespace; ok is false where
 // another engine does, or none.
 func Kustomization(via tier.Via, namespace string) (owner, name string, ok bool) {

@@ -42,6 +42,23 @@ func TestT15FluxReaches(t *testing.T) {
 	}
 }
 
+// TestAttempted: what Flux writes of a GitRepository names a commit, and nothing else does.
+func TestAttempted(t *testing.T) {
+	for status, want := range map[string][]string{
+		`{"lastAttemptedRevision": "main@sha1:` + commit + `"}`:     {commit},
+		`{"lastAttemptedRevision": "sha1:` + commit + `"}`:          {commit},
+		`{"lastAppliedRevision": "main@sha1:` + commit + `"}`:       nil,
+		`{"lastAttemptedRevision": "latest@sha256:` + commit + `"}`: nil,
+		`{"lastAttemptedRevision": "main"}`:                         nil,
+		`{"lastAttemptedRevision": 3}`:                              nil,
+		`{}`:                                                        nil,
+	} {
+		if diff := cmp.Diff(want, Attempted([]byte(`{"status": `+status+`}`))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", status, diff)
+		}
+	}
+}
+
 func TestKustomization(t *testing.T) {
 	for _, tt := range []struct {
 		via                    tier.Via

@@ -145,7 +145,7 @@ func (q *question) judge(final bool) (Verdict, Need) {
 			return v, 0
 		}
 		if a.fallback {
-			fallback, a.misses = a.misses, nil
+			fallback, a.misses = append(a.misses, fallback...), nil // the later lane knows more
 		}
 		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return a.instead != "" && f.Code == a.instead })
 		v.Findings = append(v.Findings, a.misses...)

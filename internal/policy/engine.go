@@ -41,5 +41,8 @@ func engineRemits(f *Facts) []remit {
 		rows = append(rows, user(r.User.Name, "u", kind).named("trigger").annotates(tier.TriggerAnnotation).
 			since("it asks the engine to look again, at what Git says"))
 	}
+	for i := range rows {
+		rows[i].aside = true
+	}
 	return rows
 }

@@ -27,6 +27,9 @@ func engineObjects() []situation {
 		}},
 		{"an engine's finalizer on its own object", func(t tier.Tier) Facts { return on(t, flux, "", change.Present, change.Absent) }},
 		{"an engine changes more of it", func(t tier.Tier) Facts { return on(t, flux, "", change.Absent, change.Absent) }},
+		{"an engine applies a commit that is being proven", func(t tier.Tier) Facts {
+			return with(on(t, flux, "", change.Absent, change.Present), func(f *Facts) { f.Making, f.Origin.Commit = change.Present, "36c93c1aaa" })
+		}},
 		{"Fairway asks an engine to look again", func(t tier.Tier) Facts { return on(t, fairway, "", change.Present, change.Absent) }},
 		{"a stranger asks", func(t tier.Tier) Facts { return on(t, "mallory", "", change.Present, change.Absent) }},
 		{"what it touches comes from Git", func(t tier.Tier) Facts { return on(t, fairway, "", change.Present, change.Present) }},

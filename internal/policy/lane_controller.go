@@ -27,6 +27,7 @@ type remit struct {
 	names       []string // of the objects; nil: any
 	when        condition
 	reports     bool // admitted with a warning
+	aside       bool // what keeps a request out of it is told only where no other lane says why
 }
 
 const everyTier = -1
@@ -115,7 +116,7 @@ func controllerLane(q *question) answer {
 	if q.t.Lane == tier.Open || q.blocked() && !q.builtinToken() {
 		return pass()
 	}
-	var misses []Finding
+	var misses, aside []Finding
 	for i, r := range remits(q.f) {
 		if r.of != everyTier && r.of != q.i || q.reserved && r.when != nsEnds {
 			continue
@@ -127,7 +128,14 @@ func controllerLane(q *question) answer {
 		if f.Outcome == Allow {
 			return q.runs(r)
 		}
-		misses = append(misses, f)
+		if r.aside {
+			aside = append(aside, f)
+		} else {
+			misses = append(misses, f)
+		}
+	}
+	if len(misses) == 0 {
+		return answer{misses: aside, fallback: true}
 	}
 	return miss(misses...)
 }
