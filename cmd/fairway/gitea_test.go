@@ -56,6 +56,10 @@ func newRealForge(t *testing.T) *realForge {
 		t.Fatal(err)
 	}
 	f.send("sara", tip, "main")
+	f.await("the forge knows that it is not empty", func() bool { // it takes no changes before
+		var made struct{ Empty bool }
+		return server.Call(t.Context(), gitea.Admin, http.MethodGet, "/repos/"+realProject, nil, &made) == nil && !made.Empty
+	})
 	f.edit("repository.yaml", f.shop.Repo.URL(), "file://"+f.bare())
 	f.edit("repository.yaml", "approvalSources: [Attestation]", fmt.Sprintf(
 		"approvalSources: [Forge]\n  forge: {kind: Gitea, url: %q, project: %s, privateAddresses: Allow}", server.URL, realProject))

@@ -36,7 +36,16 @@ func (w *World) gitea() http.Handler {
 	})
 	each("pulls/{n}", func(rw http.ResponseWriter, req *http.Request) {
 		if p := w.numbered(rw, req); p != nil {
-			answer(rw, req, w.giteaPull(p))
+			pull := w.giteaPull(p) // it says where the branch is now, whatever was merged
+			if head, ok := pull["head"].(obj); ok {
+				head["sha"] = w.refs[p.branch]
+			}
+			answer(rw, req, pull)
+		}
+	})
+	each("git/refs/pull/{n}/head", func(rw http.ResponseWriter, req *http.Request) {
+		if p := w.numbered(rw, req); p != nil {
+			answer(rw, req, []obj{{"ref": fmt.Sprintf("refs/pull/%d/head", p.number), "object": obj{"type": "commit", "sha": p.head}}})
 		}
 	})
 	each("pulls/{n}/reviews", func(rw http.ResponseWriter, req *http.Request) {

@@ -33,6 +33,7 @@ func histories() []Story {
 			),
 			Want: bob, Check: basedOn(0),
 		},
+		Story{Name: "its branch went on after it was merged", Acts: opened(approve("bob"), merge("dave", ByMerge), push("alice", edit("next.yaml", "n: 1\n"))), Want: bob, Check: basedOn(0)},
 		Story{Name: "pushed to the protected branch", Acts: []Act{ahead}, Check: broughtByNothing},
 		Story{
 			Name: "forked from what was pushed to the protected branch",

@@ -107,6 +107,11 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 	if d.Number != number {
 		return d, fmt.Errorf("%s: %w: it is about change %d", doing, forge.ErrAnswer, d.Number)
 	}
+	if d.State == forge.Merged {
+		if d.Head, err = mergedHead(c, owner, name, d.Change); err != nil {
+			return d, fmt.Errorf("%s: %w", doing, err)
+		}
+	}
 	if d.Reviews, err = reviews(c, owner, name, number); err != nil {
 		return d, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -188,6 +193,19 @@ func changeOf(p *sdk.PullRequest, r forge.Repository) (forge.Change, error) {
 		c.State = forge.Open
 	}
 	return c, c.Check(r)
+}
+
+// mergedHead is the head that was merged: the page of a change says where its branch is now, and the branch
+// may have gone on.
+func mergedHead(c *sdk.Client, owner, name string, of forge.Change) (string, error) {
+	ref, resp, err := c.GetRepoRef(owner, name, of.HeadRef)
+	if err != nil {
+		return "", forge.Failed("reading the head that was merged", status(resp), err)
+	}
+	if ref.Object == nil || !forge.IsCommit(ref.Object.SHA) {
+		return "", fmt.Errorf("%w: %s names no commit", forge.ErrAnswer, of.HeadRef)
+	}
+	return ref.Object.SHA, nil
 }
 
 func reviews(c *sdk.Client, owner, name string, number int64) ([]forge.Review, error) {
