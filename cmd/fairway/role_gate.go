@@ -77,6 +77,11 @@ func (l *lateGate) start(ctx context.Context) (j *judging, works []func(context.
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			in.broadcaster.Shutdown() // the one thing that works before it is told to
+		}
+	}()
 	if err := in.takeKeys(ctx); err != nil {
 		return nil, nil, err
 	}
