@@ -251,6 +251,7 @@ func TestBadValues(t *testing.T) {
 		"seal.key=abc":                          "seal",
 		"tracing.ratio=2":                       "tracing",
 		"networkPolicy.apiServerPorts={}":       "networkPolicy",
+		"prover.hooks.port=0":                   "prover",
 	} {
 		_, err := run(t, "template", "fairway", "fairway", "--namespace", "fairway-system", "--set", set)
 		if err == nil || !strings.Contains(err.Error(), strings.Split(want, ".")[0]) {
@@ -275,6 +276,7 @@ var cases = map[string][]string{
 		"tls.certManager.issuerName=corporate", "webhook.url=https://10.0.0.1:9443", "seal.repository=https://git.example.com/fleet",
 		"seal.key=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "image.pullSecrets={regcred}", "gate.tolerations[0].key=x",
 		"image.gate.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000", "prover.interval=30s",
+		"prover.hooks.enabled=true", "prover.hooks.from[0].namespaceSelector.matchLabels.name=ingress",
 	},
 }
 
