@@ -19,6 +19,9 @@ const (
 	// ConditionFetched (Repository): the mirror has all branches as the remote showed them at the last
 	// poll. False: the last fetch failed, and what was mirrored before is still used.
 	ConditionFetched = "Fetched"
+	// ConditionForgeAsked (Repository whose reviews on a forge count): the forge answered at the last look.
+	// False: it could not be asked; commits that were proven stay so, and new ones wait.
+	ConditionForgeAsked = "ForgeAsked"
 	// ConditionRewound (Repository): True is the bad state: a branch or the ref of approvals went back
 	// behind what was seen before. Stored evidence is used, and nothing of the rewound ref is believed.
 	ConditionRewound = "Rewound"
@@ -47,6 +50,8 @@ const (
 	ReasonFetchFailed        = "FetchFailed"        // Fetched: the remote could not be read
 	ReasonCredentials        = "Credentials"        // Fetched: the Secret is missing or was refused
 	ReasonOverLimit          = "OverLimit"          // Fetched: the repository is over a limit
+	ReasonForgeAnswered      = "ForgeAnswered"      // ForgeAsked: the forge was asked and answered
+	ReasonForgeUnasked       = "ForgeUnasked"       // ForgeAsked: the message says why it could not be asked
 	ReasonHistoryRewritten   = "HistoryRewritten"   // Rewound: a seen head is gone from its ref
 	ReasonInWindow           = "InWindow"           // Active: approved and in its window
 	ReasonNotYet             = "NotYet"             // Active: its window has not begun

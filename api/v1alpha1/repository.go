@@ -146,8 +146,9 @@ type RepositoryStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	ApprovalRefs []ApprovalRef `json:"approvalRefs,omitempty"`
 
-	// conditions: Ready (True: the repository can be used), Fetched (True: the last poll succeeded) and
-	// Rewound (True is bad: a ref went back behind what was seen).
+	// conditions: Ready (True: the repository can be used), Fetched (True: the last poll succeeded),
+	// ForgeAsked (True: the forge whose reviews count answered) and Rewound (True is bad: a ref went back
+	// behind what was seen).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -45,7 +45,7 @@ func (o *openings) open(ctx context.Context, r tier.Repository, world *tier.Worl
 
 // fetch is what people are told of one look.
 func (o *openings) fetch(ctx context.Context, r tier.Repository, rooms prover.Rooms, err error) controller.Fetch {
-	f := controller.Fetch{Heads: map[string]string{}, Refs: map[string]string{}}
+	f := controller.Fetch{Heads: map[string]string{}, Refs: map[string]string{}, Forge: r.FromForge, Unasked: o.install.mirrors.unasked(r.Name)}
 	var limit *gitrepo.LimitError
 	switch {
 	case errors.Is(err, errCredentials):

@@ -151,6 +151,16 @@ func (m *mirrors) mirrorOf(repository string) *gitrepo.Mirror {
 	return nil
 }
 
+// unasked is why a repository's forge could not be asked in the last look; empty: it was, or none counts.
+func (m *mirrors) unasked(repository string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at, ok := m.open[repository]; ok && at.desk != nil {
+		return at.desk.told
+	}
+	return ""
+}
+
 // see remembers when the commits that a fetch brought were first seen. Those of a first fetch are
 // seen when they are first looked at.
 func (m *mirrors) see(ctx context.Context, name string, at *mirrored, moved []gitrepo.Moved) error {

@@ -68,7 +68,7 @@ func (s *Status) announceConditions(before, after client.Object) {
 // their own words.
 func bad(c metav1.Condition) bool {
 	switch c.Type {
-	case v1alpha1.ConditionReady, v1alpha1.ConditionFetched:
+	case v1alpha1.ConditionReady, v1alpha1.ConditionFetched, v1alpha1.ConditionForgeAsked:
 		return c.Status == metav1.ConditionFalse
 	case v1alpha1.ConditionRewound:
 		return c.Status == metav1.ConditionTrue
@@ -76,10 +76,11 @@ func bad(c metav1.Condition) bool {
 	return false
 }
 
-// saysAsBefore reports whether a condition says what it said. What git prints of a remote that cannot be
-// reached differs from time to time, and is told once.
+// saysAsBefore reports whether a condition says what it said. What is said of a remote or a forge that
+// cannot be reached differs from time to time, and is told once.
 func saysAsBefore(a, b metav1.Condition) bool {
-	return a.Status == b.Status && a.Reason == b.Reason && (a.Message == b.Message || a.Type == v1alpha1.ConditionFetched)
+	differs := a.Type == v1alpha1.ConditionFetched || a.Type == v1alpha1.ConditionForgeAsked
+	return a.Status == b.Status && a.Reason == b.Reason && (differs || a.Message == b.Message)
 }
 
 func conditionsOf(o client.Object) []metav1.Condition {

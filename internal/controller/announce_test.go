@@ -30,6 +30,13 @@ func TestAConditionIsToldOnce(t *testing.T) {
 		{fetch: Fetch{Rewound: []string{"main no longer holds 1"}}, want: []string{"HistoryRewritten main no longer holds 1"}},
 		{fetch: Fetch{Rewound: []string{"main no longer holds 1"}}},
 		{fetch: Fetch{}, want: []string{"Fetched every ref only grew"}},
+		{fetch: Fetch{Forge: true}},
+		{fetch: Fetch{Forge: true, Unasked: "from port 1: refused"}, want: []string{"ForgeUnasked from port 1: refused"}},
+		{fetch: Fetch{Forge: true, Unasked: "from port 2: refused"}},
+		{fetch: Fetch{Forge: true, Problem: "cannot connect", Reason: "FetchFailed"}, want: []string{"FetchFailed cannot connect"}},
+		{fetch: Fetch{Forge: true}, want: []string{"Fetched the mirror is as the remote showed it", "ForgeAnswered the forge answered"}},
+		{fetch: Fetch{Forge: true, Unasked: "refused"}, want: []string{"ForgeUnasked refused"}},
+		{fetch: Fetch{}},
 		{
 			fetch: Fetch{}, keys: []string{KeyProblem + "key 1 of sara: no key", KeyProblem + "key 1 of sam: no key"},
 			want: []string{"Invalid these count for nobody: key 1 of sara: no key"},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
@@ -16,6 +17,8 @@ type Fetch struct {
 	Heads   map[string]string
 	Refs    map[string]string
 	Rewound []string // what went back behind what was seen, for people
+	Forge   bool     // reviews on a forge count
+	Unasked string   // why the forge could not be asked; empty: it was
 }
 
 // Fetched notes a look at a repository.
@@ -42,6 +45,7 @@ func (s *Status) repository(o *v1alpha1.Repository) {
 		return
 	}
 	set(&o.Status.Conditions, o.Generation, finding{v1alpha1.ConditionFetched, true, v1alpha1.ReasonFetched, "the mirror is as the remote showed it"})
+	asked(o, f)
 	if len(f.Rewound) > 0 {
 		// What was seen before stays pinned, so that the alarm outlives a restart.
 		set(&o.Status.Conditions, o.Generation, finding{v1alpha1.ConditionRewound, true, v1alpha1.ReasonHistoryRewritten, strings.Join(f.Rewound, "; ")})
@@ -55,6 +59,18 @@ func (s *Status) repository(o *v1alpha1.Repository) {
 	}
 	slices.SortFunc(o.Status.ApprovalRefs, func(a, b v1alpha1.ApprovalRef) int { return strings.Compare(a.Ref, b.Ref) })
 	o.Status.ApprovalRefs = o.Status.ApprovalRefs[:min(len(o.Status.ApprovalRefs), 256)]
+}
+
+// asked says whether the forge answered. Of a repository for which no forge counts it says nothing.
+func asked(o *v1alpha1.Repository, f Fetch) {
+	switch {
+	case !f.Forge:
+		meta.RemoveStatusCondition(&o.Status.Conditions, v1alpha1.ConditionForgeAsked)
+	case f.Unasked != "":
+		set(&o.Status.Conditions, o.Generation, finding{v1alpha1.ConditionForgeAsked, false, v1alpha1.ReasonForgeUnasked, f.Unasked})
+	default:
+		set(&o.Status.Conditions, o.Generation, finding{v1alpha1.ConditionForgeAsked, true, v1alpha1.ReasonForgeAnswered, "the forge answered"})
+	}
 }
 
 // heads are the branches as they are now; one that did not move keeps its time.

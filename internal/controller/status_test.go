@@ -258,6 +258,36 @@ func TestRuling22ARewoundRefStaysPinned(t *testing.T) {
 	}
 }
 
+// TestAForgeThatCannotBeAskedIsACondition: it says why, ends when the forge answers, outlasts a look that
+// did not come so far, and is gone when no forge counts any more.
+func TestAForgeThatCannotBeAskedIsACondition(t *testing.T) {
+	o := newOffice(t, production(t), nil, &v1alpha1.Repository{ObjectMeta: metav1.ObjectMeta{Name: "apps", Generation: 1}})
+	for _, step := range []struct {
+		fetch Fetch
+		want  string
+	}{
+		{Fetch{}, "none"},
+		{Fetch{Forge: true, Unasked: "git.example.com: refused"}, "False ForgeUnasked git.example.com: refused"},
+		{Fetch{Problem: "no route", Reason: v1alpha1.ReasonFetchFailed}, "False ForgeUnasked git.example.com: refused"},
+		{Fetch{Forge: true}, "True ForgeAnswered the forge answered"},
+		{Fetch{}, "none"},
+	} {
+		o.Fetched("apps", step.fetch)
+		o.write(t)
+		var r v1alpha1.Repository
+		if err := o.api.Get(t.Context(), client.ObjectKey{Name: "apps"}, &r); err != nil {
+			t.Fatal(err)
+		}
+		got := "none"
+		if c := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionForgeAsked); c != nil {
+			got = strings.Join([]string{string(c.Status), c.Reason, c.Message}, " ")
+		}
+		if got != step.want {
+			t.Errorf("%+v: got %q, want %q", step.fetch, got, step.want)
+		}
+	}
+}
+
 // TestRuling05UsesAreRecordedLater, each once, whatever happens to the write.
 func TestRuling05UsesAreRecordedLater(t *testing.T) {
 	now := time.Unix(1e9, 0)
