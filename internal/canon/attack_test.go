@@ -279,7 +279,7 @@ func TestT01TwoSteps(t *testing.T) {
 	}
 	// Step two alone would be bound: it looks like an apply that drops the container. That is why
 	// no lane may let step one pass, neither the no-op nor the hygiene lane.
-	if _, ok := canon.Hygiene(old, s.live()); ok {
+	if _, ok := canon.Hygiene(old, s.live(), flux); ok {
 		t.Error("step one passes as hygiene")
 	}
 }

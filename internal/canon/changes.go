@@ -26,6 +26,8 @@ type Changes struct {
 type EntryChange struct {
 	Manager, Operation, APIVersion, Subresource string
 	Gained, Lost                                []string
+	// OtherVersion: the entry stood there before, in another API version.
+	OtherVersion bool
 }
 
 // Compare is what changed from old to object, which must both be there. Without a type (nil) a list
@@ -71,6 +73,7 @@ func compareEntries(old, object *Object) ([]EntryChange, error) {
 			b = is.set
 		}
 		c := EntryChange{Manager: e.manager, Operation: e.operation, APIVersion: e.apiVersion, Subresource: e.subresource}
+		c.OtherVersion = was != nil && is != nil && was.apiVersion != is.apiVersion
 		b.without(&a, nil, func(p path) { c.Gained = append(c.Gained, p.String()) })
 		a.without(&b, nil, func(p path) { c.Lost = append(c.Lost, p.String()) })
 		out = append(out, c)
@@ -179,8 +182,10 @@ func isBookkeeping(p path) bool {
 
 // Hygiene reports whether an UPDATE is nothing but bookkeeping (ruling 13): it only removes Update
 // entries, or parts of them, from managedFields and annotations of a closed list. No Apply entry
-// changes. The paths are what was removed, or, where it is not bookkeeping, what else changed.
-func Hygiene(old, object *Object) (paths []string, ok bool) {
+// changes, but that one of the managers may take over what leftovers of kubectl own: the fields stay
+// what they are, and the manager's next apply sets them to what it attests or drops them. The paths are
+// what was removed, or, where it is not bookkeeping, what else changed.
+func Hygiene(old, object *Object, managers ...string) (paths []string, ok bool) {
 	annotations := path{elem("f:metadata"), elem("f:annotations")}
 	var removedPaths, other []string
 	w := differ{a: old.doc, b: object.doc}
@@ -201,8 +206,9 @@ func Hygiene(old, object *Object) (paths []string, ok bool) {
 	if err != nil {
 		return []string{"metadata.managedFields"}, false
 	}
+	handed := handedOver(changes)
 	for _, c := range changes {
-		if c.Operation == operationApply || len(c.Gained) > 0 {
+		if (c.Operation == operationApply || len(c.Gained) > 0) && !handed.to(c, managers) {
 			other = append(other, "metadata.managedFields")
 		} else {
 			removedPaths = append(removedPaths, "metadata.managedFields")

@@ -131,7 +131,7 @@ func (g *Gate) shape(c *inquiry) policy.Shape {
 	if c.facts.Request.Operation != change.Update || c.old == nil || c.object == nil {
 		return s
 	}
-	_, hygiene := canon.Hygiene(c.old, c.object)
+	_, hygiene := canon.Hygiene(c.old, c.object, g.heirs(c)...)
 	s.Hygiene = change.FoundIf(hygiene)
 	_, status := canon.StatusOnly(c.old, c.object)
 	s.StatusOnly = change.FoundIf(status)
@@ -141,6 +141,24 @@ func (g *Gate) shape(c *inquiry) policy.Shape {
 		}
 	}
 	return s
+}
+
+// heirs are the field managers of the sources that render the object: to them goes what kubectl leaves
+// behind. Where the engine may re-create what is not as it was applied, nothing is handed over, since an
+// object whose manager owns more than it applied is not.
+func (g *Gate) heirs(c *inquiry) []string {
+	var managers []string
+	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
+		source, binding := c.sourceOf(s.Proof)
+		if binding == nil {
+			continue
+		}
+		if source.Recreate == tier.RecreateAllow {
+			return nil
+		}
+		managers = append(managers, source.FieldManager)
+	}
+	return managers
 }
 
 // reach compares the request with the fields that runtime lanes may set and that proofs attest.

@@ -51,7 +51,8 @@ type Facts struct {
 
 // Shape is what an UPDATE changes, as canon sees it, and what kind of record an object is.
 type Shape struct {
-	// Hygiene: only bookkeeping of the closed list is removed, and no Apply set changes (ruling 13).
+	// Hygiene: only bookkeeping of the closed list is removed, and no Apply set changes but that of a source
+	// of the object, by what kubectl left behind (ruling 13).
 	Hygiene change.Found
 	// StatusOnly: only .status and that sub-resource's managedFields entries change (ruling 15).
 	StatusOnly change.Found

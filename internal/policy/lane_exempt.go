@@ -43,9 +43,9 @@ func noOpLane(q *question) answer {
 	return admit(CodeNoOp, "the object stays as it is")
 }
 
-// hygieneLane: an engine that the install lists by its exact user name removes its own bookkeeping
-// from an object and changes nothing else (ruling 13). From anybody else the same write is a
-// change of who owns what, and refused.
+// hygieneLane: an engine that the install lists by its exact user name removes bookkeeping from an
+// object, or takes over what kubectl left behind, and changes nothing else (ruling 13). From anybody
+// else the same write is a change of who owns what, and refused.
 func hygieneLane(q *question) answer {
 	r := &q.f.Request
 	if q.t.Lane == tier.Open || !q.main() || q.reserved || r.Operation != change.Update || !listed(q.f.Install.Engines, r.User.Name) {
