@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/base64"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -14,6 +15,8 @@ func derive(gvk schema.GroupVersionKind, o map[string]any) {
 	switch gvk.GroupKind() {
 	case schema.GroupKind{Kind: "Secret"}:
 		foldStringData(o)
+	case schema.GroupKind{Kind: "Pod"}:
+		deriveTolerations(child(o, "spec"))
 	case schema.GroupKind{Kind: "Service"}:
 		each(child(o, "spec")["ports"], deriveTarget)
 	case schema.GroupKind{Kind: "LimitRange"}:
@@ -38,6 +41,31 @@ func foldStringData(secret map[string]any) {
 		}
 	}
 	delete(secret, "stringData")
+}
+
+// deriveTolerations: behind the tolerations of a pod come two for five minutes, each unless one of those
+// that were sent speaks of its taint. Where none was sent, canon's table speaks of the two.
+// Source: Admit in k8s.io/kubernetes/plugin/pkg/admission/defaulttolerationseconds/admission.go.
+func deriveTolerations(spec map[string]any) {
+	sent, _ := spec["tolerations"].([]any)
+	if len(sent) == 0 {
+		return
+	}
+	all := slices.Clone(sent)
+	for _, taint := range [...]string{"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"} {
+		if !slices.ContainsFunc(sent, func(toleration any) bool { return tolerates(toleration, taint) }) {
+			all = append(all, map[string]any{"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": int64(300)})
+		}
+	}
+	spec["tolerations"] = all
+}
+
+// tolerates reports whether a toleration speaks of the execution beside a taint, or of everything.
+func tolerates(toleration any, taint string) bool {
+	m, _ := toleration.(map[string]any)
+	key, _ := m["key"].(string)
+	effect, _ := m["effect"].(string)
+	return (key == taint || key == "") && (effect == "NoExecute" || effect == "")
 }
 
 // deriveTarget: a port of a service that names no target is sent on to the same port. Flux writes
