@@ -124,8 +124,7 @@ type equalityCorpus struct {
 }
 
 // newEqualityCorpus reads and makes the corpus. Objects that no webhook is ever shown, that every tier
-// exempts (leases), or that are judged by more than their content (namespaces) are not in it, nor are
-// APIServices, whose schema Fairway does not have: a source with one does not render.
+// exempts (leases), or that are judged by more than their content (namespaces) are not in it.
 func (l *serveLab) newEqualityCorpus() (c equalityCorpus) {
 	l.t.Helper()
 	all := workloads(l.t)
@@ -139,14 +138,14 @@ func (l *serveLab) newEqualityCorpus() (c equalityCorpus) {
 	for _, m := range all {
 		u := &unstructured.Unstructured{Object: m}
 		gvk := u.GroupVersionKind()
-		if strings.HasSuffix(gvk.Group, "registration.k8s.io") || gvk.Kind == "Lease" || gvk.Kind == "Namespace" {
+		if gvk.Group == "admissionregistration.k8s.io" || gvk.Kind == "Lease" || gvk.Kind == "Namespace" {
 			continue
 		}
 		mapping, err := l.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		switch {
 		case err != nil:
 			l.t.Fatal(err)
-		case gvk.Kind == "CustomResourceDefinition":
+		case gvk.Kind == "CustomResourceDefinition" || gvk.Kind == "APIService":
 			last = append(last, m) // what is proven is judged anew by the kinds that there are
 		case mapping.Scope.Name() == "root":
 			c.cluster = append(c.cluster, m)

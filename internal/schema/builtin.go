@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/kubernetes/scheme"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	apiregistrationapply "k8s.io/kube-aggregator/pkg/client/applyconfiguration"
 	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
@@ -23,7 +25,7 @@ import (
 )
 
 // BuiltIn is the snapshot of the kinds that client-go is compiled with, and of
-// CustomResourceDefinition. It is made once.
+// CustomResourceDefinition and APIService. It is made once.
 var BuiltIn = sync.OnceValue(func() *Snapshot {
 	s := &Snapshot{kinds: map[change.Kind]*kind{}}
 	s.addScheme(scheme.Scheme, applyconfigurations.NewTypeConverter(scheme.Scheme))
@@ -32,6 +34,11 @@ var BuiltIn = sync.OnceValue(func() *Snapshot {
 		panic(err) // two types of one name in the library
 	}
 	s.addScheme(extensions, apiextensionsapply.NewTypeConverter(extensions))
+	registration := runtime.NewScheme()
+	if err := apiregistrationv1.AddToScheme(registration); err != nil {
+		panic(err) // likewise
+	}
+	s.addScheme(registration, apiregistrationapply.NewTypeConverter(registration))
 	return s
 })
 

@@ -18,10 +18,6 @@ import (
 	"github.com/fairway-dev/fairway/internal/canon"
 )
 
-// nativeGroups are groups whose kinds the API server holds in Go types that this program is not
-// compiled with. Their manifests are taken as they are written.
-var nativeGroups = map[string]bool{"apiregistration.k8s.io": true}
-
 // FromCluster is the snapshot of every kind that a cluster publishes. Groups that cannot be read, for
 // example because an aggregated API server is down, are left out and named in the error; the
 // snapshot holds the others all the same.
@@ -76,13 +72,6 @@ func published(k change.Kind, t typed.ParseableType, f filler, hasStatus bool) *
 			typ:       canon.NewType(t, canon.Traits{Native: true, ResetsStatus: hasField(t, "status")}),
 			canonical: b.canonical,
 			digest:    onceSum(t, "native"),
-		}
-	}
-	if nativeGroups[k.Group] {
-		return &kind{
-			typ:       canon.NewType(t, canon.Traits{Native: true, ResetsStatus: hasStatus}),
-			canonical: func(manifest map[string]any) (map[string]any, error) { return manifest, nil },
-			digest:    onceSum(t, "native as written"),
 		}
 	}
 	return custom(k, t, f, hasStatus, defaultsOf(&f))
