@@ -142,6 +142,7 @@ func (f *forgeLab) open(who, branch string, files map[string]string) pulled {
 		f.t.Fatal(err)
 	}
 	f.push(who, head, branch)
+	f.forge.AwaitBranch(f.t, forgeRepository, branch, head)
 	var made struct {
 		Number int64
 		URL    string `json:"html_url"`

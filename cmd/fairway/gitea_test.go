@@ -60,6 +60,7 @@ func newRealForge(t *testing.T) *realForge {
 		var made struct{ Empty bool }
 		return server.Call(t.Context(), gitea.Admin, http.MethodGet, "/repos/"+realProject, nil, &made) == nil && !made.Empty
 	})
+	server.AwaitBranch(t, realProject, "main", tip)
 	f.edit("repository.yaml", f.shop.Repo.URL(), "file://"+f.bare())
 	f.edit("repository.yaml", "approvalSources: [Attestation]", fmt.Sprintf(
 		"approvalSources: [Forge]\n  forge: {kind: Gitea, url: %q, project: %s, privateAddresses: Allow}", server.URL, realProject))
@@ -102,6 +103,7 @@ func (f *realForge) open(branch string, files map[string]string) pulled {
 		f.t.Fatal(err)
 	}
 	f.send("sara", head, branch)
+	f.server.AwaitBranch(f.t, realProject, branch, head)
 	var made struct {
 		Number int64
 		URL    string `json:"html_url"`

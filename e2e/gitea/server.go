@@ -309,6 +309,17 @@ func (s *Server) Must(t testing.TB, as, method, path string, send any) {
 	}
 }
 
+// AwaitBranch waits until the forge's own record has a branch at a commit. It takes no change of a branch
+// that it has not recorded yet, and does so a moment after the push.
+func (s *Server) AwaitBranch(t testing.TB, repository, branch, commit string) {
+	t.Helper()
+	s.Await(t, "branch "+branch+" is recorded", func() (bool, error) {
+		var have struct{ Commit struct{ ID string } }
+		err := s.Call(t.Context(), Admin, http.MethodGet, "/repos/"+repository+"/branches/"+branch, nil, &have)
+		return have.Commit.ID == commit, err
+	})
+}
+
 // Await asks until the answer is yes.
 func (s *Server) Await(t testing.TB, what string, yes func() (bool, error)) {
 	t.Helper()
