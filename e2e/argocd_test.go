@@ -149,7 +149,7 @@ func argoClientSide(l *serveLab) {
 	}
 	client := l.on(argoUser, banner)
 	_, err = client.Patch(ctx, "banner", types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: argoManager})
-	l.refused(err, "ContentDiffers")
+	l.refused(err, "UseServerSideApply")
 	live, err := client.Get(ctx, "banner", metav1.GetOptions{})
 	if err != nil {
 		l.t.Fatal(err)
