@@ -59,3 +59,26 @@ func TestMaking(t *testing.T) {
 		})
 	}
 }
+
+// TestCurrent: what binds to the newest delivery, or where nothing was delivered, waits for no other proof;
+// a revert, which binds to an older commit, does.
+func TestCurrent(t *testing.T) {
+	at := func(fit policy.Fit, height int64, delivered *change.Delivered) policy.Candidate {
+		return policy.Candidate{Fit: fit, Proof: change.Proof{Height: height}, Delivered: delivered}
+	}
+	for name, tt := range map[string]struct {
+		candidate policy.Candidate
+		want      bool
+	}{
+		"newer":             {at(policy.FitBound, 3, &change.Delivered{Height: 2}), true},
+		"the same":          {at(policy.FitBound, 2, &change.Delivered{Height: 2}), true},
+		"older":             {at(policy.FitBound, 1, &change.Delivered{Height: 2}), false},
+		"nothing delivered": {at(policy.FitBound, 1, nil), true},
+		"other content":     {at(policy.FitDiffers, 3, &change.Delivered{Height: 2}), false},
+	} {
+		c := &inquiry{facts: policy.Facts{Candidates: []policy.Candidate{tt.candidate}}}
+		if got := c.current(); got != tt.want {
+			t.Errorf("%s: current %t", name, got)
+		}
+	}
+}
