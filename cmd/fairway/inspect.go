@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/fairway-dev/fairway/internal/attest"
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
@@ -30,7 +32,8 @@ type inspector struct {
 	tips    clone
 	renders renderer
 	keyring *signature.Keyring
-	rooms   prover.Rooms // but for what the Repository decides: see roomsFor
+	proofs  client.Reader // of the cluster; nil: there is none
+	rooms   prover.Rooms  // but for what the Repository decides: see roomsFor
 }
 
 // inspect judges a revision for each source of a namespace that delivers it.
@@ -70,6 +73,13 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 		return nil, &cli.Exit{Code: cli.ExitUsage, Err: err}
 	}
 	in := &inspector{schemas: newSchemas()}
+	if o.Kubeconfig != "" {
+		cluster, err := connect(o.Kubeconfig)
+		if err != nil {
+			return nil, err
+		}
+		in.proofs = cluster.client
+	}
 	if err := in.schemas.define(kinds.CRDs); err != nil {
 		return nil, err
 	}
@@ -153,36 +163,26 @@ func (in *inspector) one(ctx context.Context, work prover.Work, head string) (cl
 			return cli.Inspection{}, err
 		}
 	}
-	results, err := prover.Prove(ctx, in.roomsFor(work.Repository), work, time.Now())
+	results, err := prover.Prove(ctx, in.roomsFor(work), work, time.Now())
 	if err != nil {
 		return cli.Inspection{}, err
 	}
 	return inspectionOf(work, head, results[0]), nil
 }
 
-// roomsFor are the rooms as a repository lets them count.
-func (in *inspector) roomsFor(r tier.Repository) prover.Rooms {
+// roomsFor are the rooms as the repository of a work lets them count.
+func (in *inspector) roomsFor(work prover.Work) prover.Rooms {
+	r := work.Repository
 	rooms := in.rooms
 	rooms.Commits = claimed{repo: in.repo, keyring: in.keyring, forge: forgeKeys(r)}
 	if !r.FromRefs {
 		rooms.Statements = statements{}
 	}
 	if r.FromForge {
-		rooms.Forge = unheard{}
+		rooms.Forge = unheard{in.proofs, work}
 	}
 	return rooms
 }
-
-// unheard is the forge of a clone: nobody asks it, and what it would say is not known.
-type unheard struct{}
-
-// Proposals are none.
-func (unheard) Proposals(context.Context, string) ([]change.Proposal, string, error) {
-	return nil, "a clone shows no reviews; those on the forge count in the cluster", nil
-}
-
-// Again is never asked.
-func (unheard) Again(_ context.Context, p change.Proposal) (change.Proposal, error) { return p, nil }
 
 // ahead turns the work into a look at the merge of head into tip. A change that conflicts with its
 // branch cannot land as it is, so the answer is no.
