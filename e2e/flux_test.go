@@ -28,6 +28,8 @@ func TestFlux(t *testing.T) {
 		{"T-15: what steers Flux comes from Git", fluxSteered},
 		{"what drifted is put right", fluxDrift},
 		{"T-15: force deletes nothing", fluxForce},
+		{"what kubectl left behind", fluxLeftovers},
+		{"what Git dropped goes", fluxPrunes},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here, lab := *l, *l.serveLab

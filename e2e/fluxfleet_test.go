@@ -7,6 +7,7 @@ const (
 	rootPath = "clusters/main/root.yaml"
 	shopPath = "clusters/main/shop.yaml"
 	playPath = "clusters/main/play.yaml"
+	spotPath = "clusters/main/spot.yaml"
 )
 
 // fleet are the files that make Flux deliver shop and play. Intervals are long, so that what happens
@@ -23,6 +24,8 @@ spec:
 ---
 `, l.git.URL) + kustomization("flux-system", "clusters/main", ""),
 		shopPath:                               kustomization("shop", "shop/production", shaped),
+		spotPath:                               kustomization("spot", "shop/spot", ""),
+		"shop/spot/lamp.yaml":                  "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: lamp, namespace: shop}\ndata: {on: \"yes\"}\n",
 		playPath:                               kustomization("play", "shop/sandbox", "  targetNamespace: play\n"),
 		"shop/production/kustomization.yaml":   "resources: [web.yaml, banner.yaml, service.yaml, settings.yaml]\n",
 		"shop/production/service.yaml":         "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n",

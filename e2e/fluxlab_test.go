@@ -55,7 +55,7 @@ func newFluxLab(t *testing.T) *fluxLab {
 	for _, object := range l.documents(l.fleet()[rootPath]) { // as flux bootstrap does
 		l.until("the root is applied", func(context.Context) error { return l.apply("admin", "flux", object) })
 	}
-	for _, name := range []string{"flux-system", "shop", "play"} {
+	for _, name := range []string{"flux-system", "shop", "play", "spot"} {
 		l.ready(name, l.tip())
 	}
 	l.bind()
@@ -211,6 +211,12 @@ func (l *fluxLab) bind() {
     path: shop/production
     render: Kustomize
     via: {flux: {kustomization: flux-system/shop, file: `+shopPath+`}}
+  - name: spot
+    repository: apps
+    branch: main
+    path: shop/spot
+    render: Plain
+    via: {flux: {kustomization: flux-system/spot}}
 `)))
 	l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
 kind: TierBinding
