@@ -263,6 +263,34 @@ func (g *guardedCluster) systemNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// What a right in the namespace could be made more of, beside objects.
+	const core, apps = "/api/v1/namespaces/kube-system", "/apis/apps/v1/namespaces/kube-system"
+	template := `{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}`
+	for path, body := range map[string]string{
+		core + "/serviceaccounts": `{"metadata":{"name":"robot"}}`,
+		apps + "/deployments":     `{"metadata":{"name":"web"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":` + template + `}}`,
+	} {
+		if err := request(t, g.cluster.Config, "POST", path, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tina, err := g.cluster.ConfigFor("tina")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range [][3]string{
+		{"POST", core + "/serviceaccounts/robot/token", `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`},
+		{"PATCH", apps + "/deployments/web/scale", `{"spec":{"replicas":0}}`},
+		{"POST", "/apis/networking.k8s.io/v1/namespaces/kube-system/networkpolicies", `{"metadata":{"name":"none"},"spec":{"podSelector":{}}}`},
+		{"POST", "/apis/autoscaling/v2/namespaces/kube-system/horizontalpodautoscalers", `{"metadata":{"name":"web"},"spec":{"maxReplicas":1,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}}`},
+	} {
+		for who, config := range map[string]*rest.Config{"tina": tina, "root": g.as("root")} {
+			err := request(t, config, r[0], r[1], r[2])
+			if refused := err != nil && strings.Contains(err.Error(), "no gate judges this namespace"); refused != (who == "tina") || err != nil && !refused {
+				t.Errorf("%s %s by %s: got %v", r[0], r[1], who, err)
+			}
+		}
+	}
 	pod := `{"metadata":{"generateName":"p-"},"spec":{"containers":[{"name":"c","image":"i"}]}}`
 	for user, test := range map[string]struct {
 		groups []string
