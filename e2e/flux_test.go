@@ -30,6 +30,8 @@ func TestFlux(t *testing.T) {
 		{"T-15: force deletes nothing", fluxForce},
 		{"what kubectl left behind", fluxLeftovers},
 		{"what Git dropped goes", fluxPrunes},
+		{"a Kustomization goes, and takes along what Git dropped", fluxFinalizes},
+		{"restarts change nothing", fluxRestarts},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here, lab := *l, *l.serveLab

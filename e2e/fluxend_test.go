@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairway-dev/fairway/e2e/story"
+)
+
+var (
+	fluxSpot = reference("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system", "spot")
+	fluxLamp = reference("v1", "ConfigMap", "shop", "lamp")
 )
 
 // fluxLeftovers: ruling 13. What kubectl wrote under a name of its own Flux takes over to itself before it
@@ -73,6 +79,66 @@ func fluxPrunes(l *fluxLab) {
 	l.gone(fluxBanner)
 	if len(l.asked(`"operation":"DELETE"`, `"name":"banner-eu"`, `"lane":"delete"`, `"admitted":true`, kustomizeController)) == 0 {
 		l.t.Error("nobody pruned it: this shows nothing")
+	}
+}
+
+// fluxFinalizes: a Kustomization that Git drops is pruned by the root, and its finalizer deletes what it
+// had applied: what Git still renders stays, and holds the Kustomization, until Git drops it too.
+func fluxFinalizes(l *fluxLab) {
+	ctx := l.t.Context()
+	// What was applied before the tier was guarded was never delivered, and is nobody's to prune.
+	l.ready("spot", l.land("Light the lamp\n\nTicket: SHOP-12", map[string]string{
+		"shop/spot/lamp.yaml": strings.ReplaceAll(l.fleet()["shop/spot/lamp.yaml"], "yes", "bright"),
+	}))
+	if err := l.kustomize.Stop(); err != nil { // as in fluxPrunes
+		l.t.Fatal(err)
+	}
+	merge := l.land("Drop the spot\n\nTicket: SHOP-10", map[string]string{spotPath: ""})
+	l.judged("fairway-system", "cluster", merge, "Allow")
+	l.startKustomize()
+	l.ready("flux-system", merge)
+	l.until("the finalizer is refused", func(context.Context) error {
+		if len(l.asked(`"operation":"DELETE"`, `"name":"lamp"`, `"admitted":false`, "FW308", kustomizeController)) == 0 {
+			return errors.New("nobody tried to delete the lamp")
+		}
+		return nil
+	})
+	l.field(fluxLamp, "bright", "data", "on")
+	spot := manifest(l.t, fluxSpot)
+	_, err := l.on("sara", spot).Patch(ctx, "spot", types.MergePatchType, []byte(`{"metadata":{"finalizers":[]}}`), metav1.PatchOptions{})
+	l.refused(err, "fairway.dev")
+
+	began := time.Now()
+	merge = l.land("Drop the lamp\n\nTicket: SHOP-11", map[string]string{"shop/spot/lamp.yaml": "", "shop/spot/README.md": "Nothing is here.\n"})
+	l.gone(fluxLamp)
+	l.gone(fluxSpot)
+	l.t.Logf("gone %s after the commit that dropped it", time.Since(began).Round(100*time.Millisecond))
+	l.ready("shop", merge)
+}
+
+// fluxRestarts: of Flux and of Fairway.
+func fluxRestarts(l *fluxLab) {
+	if err := l.kustomize.Kill(); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := l.program.Stop(); err != nil {
+		l.t.Fatal(err)
+	}
+	before, err := l.get(l.t.Context(), fluxWeb)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.serve()
+	l.startKustomize()
+	l.trigger("sara", "shop")
+	l.ready("shop", l.tip())
+	after, err := l.get(l.t.Context(), fluxWeb)
+	if err != nil || after.GetResourceVersion() != before.GetResourceVersion() {
+		l.t.Errorf("the Deployment was written: %v", err)
+	}
+	// No refusal of a whole story began with the lane of finalizers, whatever was wrong.
+	if lines := l.asked(`"user":"`+kustomizeController+`"`, `"reasons":["FW306"`); len(lines) > 0 {
+		l.t.Errorf("Flux was told of a lane that it does not want: %s", lines[0])
 	}
 }
 
