@@ -11,8 +11,9 @@ FUZZTIME ?= 10s
 # In the tests, as a number of runs: together the targets shall be fuzzed for less than a minute.
 FUZZSHORT ?= 100x
 BENCH    ?= .
-# A whole control plane runs beside the tests, so they get more than the default ten minutes.
-TIMEOUT  ?= 20m
+# Whole control planes, engines and a forge run beside the tests, so a package gets more than the default ten
+# minutes.
+TIMEOUT  ?= 60m
 
 ##@ Every day
 
@@ -103,10 +104,11 @@ reproduce: ## Build the binary twice in two places and fail where the two differ
 ##@ Machinery
 
 .PHONY: tools
-tools: ## Build the control plane, Flux, helm and a forge for the tests, unless they are in the cache
+tools: ## Build the control plane, Flux, helm, cert-manager and a forge for the tests, unless they are in the cache
 	hack/controlplane/build.sh >/dev/null
 	hack/flux/build.sh >/dev/null
 	hack/helm/build.sh >/dev/null
+	hack/certmanager/build.sh >/dev/null
 	hack/gitea/build.sh >/dev/null
 
 .PHONY: clean
