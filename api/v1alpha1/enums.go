@@ -197,7 +197,7 @@ const (
 // KeyFormat names a kind of signing key.
 //
 // +enum
-// +kubebuilder:validation:Enum=SSH;OpenPGP
+// +kubebuilder:validation:Enum=SSH;OpenPGP;X509
 type KeyFormat string
 
 // The formats of keys.
@@ -206,6 +206,8 @@ const (
 	KeySSH KeyFormat = "SSH"
 	// KeyOpenPGP is one armoured public key.
 	KeyOpenPGP KeyFormat = "OpenPGP"
+	// KeyX509 is the certificate of an authority, which vouches for one address. For commits only.
+	KeyX509 KeyFormat = "X509"
 )
 
 // ApprovalSource says where approvals of a repository's changes are read from.

@@ -93,6 +93,9 @@ type Principal struct {
 // +kubebuilder:validation:XValidation:rule="!self.publicKey.contains('PRIVATE KEY')",message="this is a private key: everybody who can read this object could now sign with it. Write the public key, and replace the pair"
 // +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || ((self.publicKey.startsWith('ssh-') || self.publicKey.startsWith('ecdsa-') || self.publicKey.startsWith('sk-')) && self.publicKey.contains(' ') && !self.publicKey.trim().contains('\\n'))",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
 // +kubebuilder:validation:XValidation:rule="self.format != 'OpenPGP' || self.publicKey.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')",message="write one armoured public key, as printed by: gpg --export --armor FINGERPRINT"
+// +kubebuilder:validation:XValidation:rule="self.format != 'X509' || self.publicKey.startsWith('-----BEGIN CERTIFICATE-----')",message="write one certificate in PEM: that of the authority which issues the principal's certificates, not the principal's own"
+// +kubebuilder:validation:XValidation:rule="(self.format == 'X509') == has(self.identity)",message="identity goes with format X509, and is needed there: the one address that the authority vouches for, for example ada@example.com"
+// +kubebuilder:validation:XValidation:rule="self.format == 'X509' || !has(self.revokedSerials)",message="revokedSerials goes with format X509: other keys have revokedAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.notAfter) || self.notBefore < self.notAfter",message="notBefore must be earlier than notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(self.revocation) || has(self.revokedAt)",message="revocation needs revokedAt: since when the key is not used any more"
 type Key struct {
@@ -100,11 +103,29 @@ type Key struct {
 	// +required
 	Format KeyFormat `json:"format"`
 
-	// publicKey is one line of an SSH .pub file, or one armoured OpenPGP public key.
+	// publicKey is one line of an SSH .pub file, one armoured OpenPGP public key, or one certificate in
+	// PEM of the authority that issues the principal's certificates for signing code.
 	// +required
 	// +kubebuilder:validation:MinLength=32
 	// +kubebuilder:validation:MaxLength=8192
 	PublicKey string `json:"publicKey"`
+
+	// identity is the e-mail address, letter by letter, that the principal's certificates carry as a
+	// subject alternative name. For X509.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=254
+	// +kubebuilder:validation:Pattern=`^[!-?A-~]+@[!-?A-~]+$`
+	Identity string `json:"identity,omitempty"`
+
+	// revokedSerials are serial numbers, in hex, of certificates by which nothing ever counts: the
+	// principal's own, or those of authorities between. For X509; there are no revocation lists.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=40
+	// +kubebuilder:validation:items:Pattern=`^[0-9A-Fa-f]+$`
+	RevokedSerials []string `json:"revokedSerials,omitempty"`
 
 	// notBefore is the start of the key's window. Left out: no start.
 	// +optional

@@ -53,7 +53,7 @@ const (
 type Signature struct {
 	State       SignatureState
 	Principal   string    // who, for Good; the empty string otherwise
-	Fingerprint string    // of the key: SHA256:… for SSH, upper-case hex for OpenPGP
+	Fingerprint string    // of the key: SHA256:… for SSH, upper-case hex for OpenPGP and for the certificate of X.509
 	SignedAt    time.Time // as the signer says
 	PayloadHash string    // SHA-256 of the signed payload in hex; unlike a commit id not malleable
 	Detail      string    // why it is not Good, for people

@@ -18,6 +18,8 @@ const (
 	sshEnd   = "-----END SSH SIGNATURE-----"
 	pgpBegin = "-----BEGIN PGP SIGNATURE-----\n"
 	pgpEnd   = "-----END PGP SIGNATURE-----"
+	cmsBegin = "-----BEGIN SIGNED MESSAGE-----\n"
+	cmsEnd   = "-----END SIGNED MESSAGE-----"
 )
 
 var (
@@ -111,9 +113,17 @@ func checksum(raw []byte) (string, error) {
 	return sum, err
 }
 
-// decodeSSH and decodeOpenPGP are the bytes within an armoured signature.
+// decodeSSH, decodeX509 and decodeOpenPGP are the bytes within an armoured signature.
 func decodeSSH(armour []byte) ([]byte, error) {
 	body, err := lines(armour, sshBegin, sshEnd)
+	if err != nil {
+		return nil, err
+	}
+	return decode(body)
+}
+
+func decodeX509(armour []byte) ([]byte, error) {
+	body, err := lines(armour, cmsBegin, cmsEnd)
 	if err != nil {
 		return nil, err
 	}

@@ -15,15 +15,16 @@ const skew = 5 * time.Minute
 // Keyring knows the signing keys of all people. It is immutable and may be used by several
 // goroutines. A zero Keyring knows nobody.
 type Keyring struct {
-	ssh map[string]*sshKey // by wire form of the public key
-	pgp map[string]*pgpKey // by full fingerprint of the primary key or subkey that signs
+	ssh  map[string]*sshKey    // by wire form of the public key
+	pgp  map[string]*pgpKey    // by full fingerprint of the primary key or subkey that signs
+	x509 map[string][]*x509Key // by the address that the certificate carries
 }
 
 // NewKeyring compiles the keys of people. A key that cannot be used is left out and named among the
 // problems, which are for people, sorted, and hold no key. A key that two principals list, in
 // whatever spelling, belongs to neither: one person could otherwise be counted twice (T-42).
 func NewKeyring(people tier.People) (*Keyring, []string) {
-	k := &Keyring{ssh: map[string]*sshKey{}, pgp: map[string]*pgpKey{}}
+	k := &Keyring{ssh: map[string]*sshKey{}, pgp: map[string]*pgpKey{}, x509: map[string][]*x509Key{}}
 	var problems []string
 	for _, name := range people.Names() {
 		principal, _ := people.Get(name)
@@ -48,6 +49,8 @@ func (k *Keyring) add(principal string, key tier.Key) (problems []string) {
 		return k.addSSH(principal, key)
 	case tier.OpenPGP:
 		return k.addOpenPGP(principal, key)
+	case tier.X509:
+		return k.addX509(principal, key)
 	}
 	return []string{"unknown format"}
 }

@@ -90,8 +90,8 @@ func (k *Keyring) look(in Input) finding {
 		return k.lookSSH(in)
 	case bytes.HasPrefix(in.Armour, []byte(pgpBegin)):
 		return k.lookOpenPGP(in)
-	case bytes.HasPrefix(in.Armour, []byte("-----BEGIN SIGNED MESSAGE-----")):
-		return refuse(change.Unsupported, "X.509 signatures are not supported")
+	case bytes.HasPrefix(in.Armour, []byte(cmsBegin)):
+		return k.lookX509(in)
 	case bytes.HasPrefix(in.Armour, []byte("-----BEGIN PGP MESSAGE-----")):
 		return refuse(change.Unsupported, "OpenPGP messages are not supported, only detached signatures")
 	}

@@ -193,6 +193,7 @@ func keys(in []v1alpha1.Key) []tier.Key {
 	for _, k := range in {
 		key := tier.Key{
 			Format: tier.KeyFormat(k.Format), Public: k.PublicKey, Compromised: k.Revocation == v1alpha1.KeyCompromised,
+			Identity: k.Identity, RevokedSerials: k.RevokedSerials,
 		}
 		if k.NotBefore != nil {
 			key.NotBefore = k.NotBefore.Time

@@ -15,17 +15,21 @@ type KeyFormat string
 const (
 	SSH     KeyFormat = "SSH"
 	OpenPGP KeyFormat = "OpenPGP"
+	X509    KeyFormat = "X509"
 )
 
 // Key is one signing key of a principal. Zero times set no limit.
 type Key struct {
 	Format    KeyFormat
-	Public    string // one authorized_keys line, or one armoured OpenPGP public key
+	Public    string // one authorized_keys line, one armoured OpenPGP public key, or one authority's certificate
+	Identity  string // for X509: the e-mail address that the authority's certificates carry
 	NotBefore time.Time
 	NotAfter  time.Time
 	RevokedAt time.Time // what was first seen later does not count
 	// Compromised: somebody else may have used the key, so nothing it ever signed counts.
 	Compromised bool
+	// RevokedSerials are those of certificates, in hex, by which nothing ever counts.
+	RevokedSerials []string
 }
 
 // Principal is one person or robot with all their identities. Thresholds count principals, never
@@ -127,6 +131,7 @@ func (p *Principal) addKey(k Key) {
 	have.NotAfter = earlier(have.NotAfter, k.NotAfter)
 	have.RevokedAt = earlier(have.RevokedAt, k.RevokedAt)
 	have.Compromised = have.Compromised || k.Compromised
+	have.RevokedSerials = union(have.RevokedSerials, k.RevokedSerials)
 }
 
 // earlier is the earlier of two limits; a zero time is no limit.
@@ -175,10 +180,13 @@ func (p *People) dropSharedKeys() (conflicts []string) {
 	return conflicts
 }
 
-// keyID compares SSH keys without their comment.
+// keyID compares SSH keys without their comment, and authorities with the address they vouch for.
 func keyID(k Key) string {
 	if f := strings.Fields(k.Public); k.Format == SSH && len(f) >= 2 {
 		return f[0] + " " + f[1]
+	}
+	if k.Format == X509 {
+		return strings.TrimSpace(k.Public) + "\n" + k.Identity
 	}
 	return strings.TrimSpace(k.Public)
 }
