@@ -25,6 +25,9 @@ const (
 	// deskReadings bounds how many open changes are read in one look, so that what their reviews name is
 	// remembered before anybody can change it. Those that landed are read when they are judged.
 	deskReadings = 50
+	// deskPatience is how long one look waits for the forge: so long for lists and heads, half of that for
+	// open changes, and so long again for those that are judged. What does not need the forge goes on then.
+	deskPatience = time.Minute
 )
 
 // desk is one repository's forge, between looks. One look at a time uses it.
@@ -33,6 +36,8 @@ type desk struct {
 	at     tier.Forge
 	memory *deskMemory
 	now    func() time.Time
+	// patience is deskPatience.
+	patience time.Duration
 
 	changes map[int64]forge.Change // as they were listed last
 	newest  map[string]time.Time   // of a branch's changes
@@ -55,7 +60,7 @@ type landedUnit struct {
 
 func newDesk(reader forge.Reader, at tier.Forge, memory *deskMemory, now func() time.Time) *desk {
 	return &desk{
-		reader: reader, at: at, memory: memory, now: now, changes: map[int64]forge.Change{}, newest: map[string]time.Time{},
+		reader: reader, at: at, memory: memory, now: now, patience: deskPatience, changes: map[int64]forge.Change{}, newest: map[string]time.Time{},
 		read: map[int64]time.Time{}, units: map[landing]landedUnit{}, absent: map[string]time.Time{}, ahead: map[string]string{},
 	}
 }
@@ -67,17 +72,21 @@ func (d *desk) repository() forge.Repository {
 
 // look asks what changed since the last look. Why it could not be asked is told, and no error: what it
 // said before is still there.
-func (d *desk) look(ctx context.Context, mirror *gitrepo.Mirror, branches []string) (unasked string) {
+func (v *deskView) look(ctx context.Context, branches []string) (unasked string) {
+	listing, stop := context.WithTimeout(ctx, v.patience)
+	defer stop()
 	for _, branch := range branches {
-		if err := d.list(ctx, branch); err != nil {
-			return d.why(err)
+		if err := v.list(listing, branch); err != nil {
+			return v.why(err)
 		}
 	}
-	if err := d.fetchHeads(ctx, mirror); err != nil {
-		return d.why(err)
+	if err := v.fetchHeads(listing, v.mirror); err != nil {
+		return v.why(err)
 	}
-	if err := d.readOpen(ctx); err != nil {
-		return d.why(err)
+	reading, stop := context.WithTimeout(ctx, v.patience/2)
+	defer stop()
+	if err := v.readOpen(reading); err != nil && reading.Err() == nil { // what is left is read in the next look
+		return v.why(err)
 	}
 	return ""
 }
@@ -147,12 +156,13 @@ func (d *desk) forget(before time.Time) {
 	maps.DeleteFunc(d.absent, func(_ string, asked time.Time) bool { return d.now().Sub(asked) > deskOverlap })
 }
 
-// fetchHeads brings into the mirror what the changes are of, those that landed first.
+// fetchHeads brings into the mirror what the changes are of that landed. One that is open may be anybody's,
+// and of any size: what it is of is fetched once somebody who is known has approved it.
 func (d *desk) fetchHeads(ctx context.Context, mirror *gitrepo.Mirror) error {
 	var refs []string
 	heads := map[string]string{} // by ref
 	for _, c := range d.ordered() {
-		if c.HeadRef == "" || len(refs) == gitrepo.HeadsLimit {
+		if c.State != forge.Merged || c.HeadRef == "" || len(refs) == gitrepo.HeadsLimit {
 			continue
 		}
 		if _, asked := d.absent[c.Head]; asked {
@@ -187,29 +197,6 @@ func (d *desk) ordered() []forge.Change {
 	return all
 }
 
-// readOpen reads open changes that something happened to.
-func (d *desk) readOpen(ctx context.Context) error {
-	left := deskReadings
-	for _, c := range d.ordered() {
-		if c.State != forge.Open || left == 0 || d.read[c.Number].Equal(c.UpdatedAt) {
-			continue
-		}
-		left--
-		dossier, err := d.reader.Dossier(ctx, d.repository(), c.Number)
-		if errors.Is(err, forge.ErrTooMuch) || errors.Is(err, forge.ErrGone) || errors.Is(err, forge.ErrAnswer) {
-			continue // it is one change's, and is told where that one is judged
-		}
-		if err == nil {
-			err = d.memory.see(dossier)
-		}
-		if err != nil {
-			return err
-		}
-		d.read[c.Number] = c.UpdatedAt
-	}
-	return nil
-}
-
 // deskView is a desk in one look: judged by the people in force, with what was read in it.
 type deskView struct {
 	*desk
@@ -218,6 +205,17 @@ type deskView struct {
 	people  tier.People
 	unasked string
 	again   map[int64]change.Proposal
+	left    time.Duration // of the patience with the forge while commits are judged
+}
+
+// dossier reads a change while patience lasts.
+func (v *deskView) dossier(ctx context.Context, number int64) (forge.Dossier, error) {
+	ctx, stop := context.WithTimeout(ctx, v.left)
+	defer stop()
+	began := time.Now()
+	d, err := v.reader.Dossier(ctx, v.repository(), number)
+	v.left -= time.Since(began)
+	return d, err
 }
 
 // Proposals are the changes that landed on a branch.
@@ -252,7 +250,7 @@ func (v *deskView) unitOf(ctx context.Context, c forge.Change) (landedUnit, erro
 	}
 	dossier := forge.Dossier{Change: c}
 	if c.Landed == c.Head && c.MergeBase == "" { // a fast-forward says in its dossier alone where it began
-		read, err := v.reader.Dossier(ctx, v.repository(), c.Number)
+		read, err := v.dossier(ctx, c.Number)
 		if errors.Is(err, forge.ErrTooMuch) {
 			return landedUnit{}, nil // nothing of it counts, and the others can be asked
 		}
@@ -287,7 +285,7 @@ func (v *deskView) Again(ctx context.Context, p change.Proposal) (change.Proposa
 }
 
 func (v *deskView) readAgain(ctx context.Context, p change.Proposal) (change.Proposal, error) {
-	dossier, err := v.reader.Dossier(ctx, v.repository(), p.Number)
+	dossier, err := v.dossier(ctx, p.Number)
 	if err == nil {
 		err = v.memory.see(dossier)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -36,14 +37,15 @@ func (m *mirrors) hear(ctx context.Context, r tier.Repository, at *mirrored, wor
 	if !r.FromForge || at.desk == nil {
 		return nil
 	}
-	unasked := at.desk.look(ctx, at.mirror, r.Branches)
+	v := &deskView{
+		desk: at.desk, mirror: at.mirror, address: r.URL, people: world.People, again: map[int64]change.Proposal{}, left: at.desk.patience,
+	}
+	unasked := v.look(ctx, r.Branches)
 	if unasked != "" && unasked != at.desk.told {
 		m.alarm(r.Name, "the forge cannot be asked: "+unasked)
 	}
-	at.desk.told = unasked
-	return &deskView{
-		desk: at.desk, mirror: at.mirror, address: r.URL, people: world.People, unasked: unasked, again: map[int64]change.Proposal{},
-	}
+	at.desk.told, v.unasked = unasked, unasked
+	return v
 }
 
 // noForge is a forge that cannot be asked, and why.
@@ -61,3 +63,36 @@ func (n noForge) Dossier(context.Context, forge.Repository, int64) (forge.Dossie
 
 // Members fails.
 func (n noForge) Members(context.Context, string) ([]forge.Account, error) { return nil, n.why }
+
+// readOpen reads open changes that something happened to.
+func (v *deskView) readOpen(ctx context.Context) error {
+	left := deskReadings
+	for _, c := range v.ordered() {
+		if c.State != forge.Open || left == 0 || v.read[c.Number].Equal(c.UpdatedAt) {
+			continue
+		}
+		left--
+		dossier, err := v.reader.Dossier(ctx, v.repository(), c.Number)
+		if errors.Is(err, forge.ErrTooMuch) || errors.Is(err, forge.ErrGone) || errors.Is(err, forge.ErrAnswer) {
+			v.read[c.Number] = c.UpdatedAt
+			continue // it is one change's, and is told where that one is judged
+		}
+		if err == nil {
+			err = v.memory.see(dossier)
+		}
+		if err == nil && slices.ContainsFunc(dossier.Reviews, v.isApproval) {
+			err = v.fetchReviewed(ctx, dossier)
+		}
+		if err != nil {
+			return err
+		}
+		v.read[c.Number] = c.UpdatedAt
+	}
+	return nil
+}
+
+// isApproval reports whether a review is an approval by somebody who is known.
+func (v *deskView) isApproval(r forge.Review) bool {
+	_, robot, known := v.principal(r.Reviewer, r.SubmittedAt)
+	return r.Opinion == forge.Approved && known && !robot
+}

@@ -67,10 +67,13 @@ func (p *fakeForge) Changes(_ context.Context, _ forge.Repository, branch string
 }
 
 // Dossier implements forge.Reader.
-func (p *fakeForge) Dossier(_ context.Context, _ forge.Repository, number int64) (forge.Dossier, error) {
+func (p *fakeForge) Dossier(ctx context.Context, _ forge.Repository, number int64) (forge.Dossier, error) {
 	p.reads++
 	if p.down != nil {
 		return forge.Dossier{}, p.down
+	}
+	if errors.Is(p.worse[number], context.DeadlineExceeded) {
+		<-ctx.Done()
 	}
 	if err := p.worse[number]; err != nil {
 		return forge.Dossier{}, err

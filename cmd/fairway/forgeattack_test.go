@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/fairway-dev/fairway/e2e/story"
 	"github.com/fairway-dev/fairway/internal/change"
@@ -108,4 +110,69 @@ func TestT09RepointedBeforeHeadsAreKnown(t *testing.T) {
 	d.Heads, d.HeadsKnown, d.PushersKnown = heads, change.Present, change.Present
 	p.l.look()
 	p.l.refuses(http.StatusForbidden, apply, "FW103")
+}
+
+// TestT33HeadsOfStrangersAreNotFetched: whoever opens changes does not fill the disk with them.
+func TestT33HeadsOfStrangersAreNotFetched(t *testing.T) {
+	p := newFakeForge(t)
+	ctx := t.Context()
+	head, err := p.l.shop.Branch(ctx, "feature", "sara", message, version("2.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.l.shop.Repo.SetRef(ctx, "refs/pull/1/head", head); err != nil {
+		t.Fatal(err)
+	}
+	d := &forge.Dossier{
+		Change: forge.Change{
+			Number: 1, State: forge.Open, Repository: "77", Target: "main", Head: head, HeadRef: "refs/pull/1/head", Author: person("stranger"), UpdatedAt: p.tick(),
+		},
+		Heads: []forge.Head{{Commit: head, At: p.tick(), By: person("stranger")}}, HeadsKnown: change.Present,
+		Pushers: []forge.Account{person("stranger")}, PushersKnown: change.Present,
+	}
+	p.at[1] = d
+	held := func() bool {
+		p.l.look()
+		_, err := p.l.in.mirrors.open["apps"].mirror.Object(ctx, head)
+		return err == nil
+	}
+	if held() {
+		t.Error("fetched before anybody approved it")
+	}
+	p.says(d, "stranger", forge.Approved)
+	if held() {
+		t.Error("fetched for a stranger's approval")
+	}
+	p.says(d, "sam", forge.Approved)
+	if !held() {
+		t.Error("not fetched, so what was reviewed may be gone when it lands")
+	}
+}
+
+// TestT39ASlowForgeHoldsUpNothingElse: a forge that answers about no change in time costs a look its
+// patience once, and signed approvals go on.
+func TestT39ASlowForgeHoldsUpNothingElse(t *testing.T) {
+	p := newFakeForge(t)
+	p.worse = map[int64]error{}
+	for i := range 5 {
+		merge, d := p.land("sara", version(fmt.Sprintf("2.%d", i)))
+		if i == 4 {
+			for _, who := range []string{"sam", "paula"} {
+				p.l.approve(who, d.Head)
+			}
+		}
+		p.worse[d.Number] = context.DeadlineExceeded
+		open := *d
+		open.Number, open.State, open.Landed, open.Head = 50+d.Number, forge.Open, "", merge[:39]+"0"
+		p.at[open.Number], p.worse[open.Number] = &open, context.DeadlineExceeded
+	}
+	p.l.in.mirrors.open["apps"].desk.patience = 400 * time.Millisecond
+	began := time.Now()
+	p.l.look()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the look took %s", took)
+	}
+	if reads := p.reads; reads > 20 {
+		t.Errorf("%d changes were asked about", reads)
+	}
 }
