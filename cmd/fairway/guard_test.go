@@ -152,8 +152,8 @@ func TestT06TheCanaryFindsWhatCannotBeMadeAgain(t *testing.T) {
 	if err := l.reconcile(t.Context()); !errors.Is(err, l.answers) {
 		t.Fatalf("without a gate: %v", err)
 	}
-	if l.sing(t.Context(), before); l.isUp(t) != 0 {
-		t.Error("enforcement is up with no configuration")
+	if err := l.sing(t.Context(), before); err == nil || l.isUp(t) != 0 {
+		t.Errorf("enforcement is up with no configuration: the canary said %v", err)
 	}
 }
 
