@@ -15,12 +15,12 @@ import (
 // The synthetic repository: changes of one commit each, merged one after the other, so half of the
 // commits are on the first-parent chain; files lie in folders of 25.
 const (
-	synthMerges = 10_000
+	synthMerges = 50_000
 	synthFiles  = 5_000
 )
 
-// synthetic is a bare repository of 20 001 commits and 5 000 files, made once for all runs. Its
-// branches h1000, h5000 and main are where the history has 1 000, 5 000 and 20 000 commits.
+// synthetic is a bare repository of 100 001 commits and 5 000 files, made once for all runs. Its branches
+// h1000, h5000, h20000 and main are where the history has 1 000, 5 000, 20 000 and 100 000 commits.
 func synthetic(b *testing.B) string {
 	b.Helper()
 	cache := os.Getenv("FAIRWAY_CACHE")
@@ -31,7 +31,7 @@ func synthetic(b *testing.B) string {
 		}
 		cache = filepath.Join(user, "fairway")
 	}
-	dir := filepath.Join(cache, "synthetic-1.git")
+	dir := filepath.Join(cache, "synthetic-2.git")
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
@@ -101,7 +101,7 @@ func writeSynthetic(w *bufio.Writer) {
 		i := n * 7919 % synthFiles
 		change := commit("change", fmt.Sprintf("from :%d\n", tip), func() { file(i, n) })
 		tip = commit("main", fmt.Sprintf("from :%d\nmerge :%d\n", tip, change), func() { file(i, n) })
-		for _, h := range []int{1_000, 5_000} {
+		for _, h := range []int{1_000, 5_000, 20_000} {
 			if 2*n == h {
 				fmt.Fprintf(w, "reset refs/heads/h%d\nfrom :%d\n\n", h, tip)
 			}
@@ -118,7 +118,7 @@ type synth struct {
 
 func newSynth(b *testing.B) synth {
 	b.Helper()
-	m, err := Open(b.TempDir(), "file://"+synthetic(b), Options{Branches: []string{"main", "h1000", "h5000"}})
+	m, err := Open(b.TempDir(), "file://"+synthetic(b), Options{Branches: []string{"main", "h1000", "h5000", "h20000"}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func BenchmarkPlace(b *testing.B) {
 // with nothing remembered, as for a revision that is seen for the first time.
 func BenchmarkCover(b *testing.B) {
 	s := newSynth(b)
-	for _, branch := range []string{"h1000", "h5000", "main"} {
+	for _, branch := range []string{"h1000", "h5000", "h20000", "main"} {
 		for _, n := range []int{1, 20, 200} {
 			base, head := s.id(fmt.Sprintf("%s~%d", branch, n)), s.id(branch)
 			units := s.statedUnits(base, head)
