@@ -162,6 +162,7 @@ func TestT01OneFieldAtATime(t *testing.T) {
 		"Deployment helmed without spec.template.spec.volumes",
 		"Deployment kustomized without metadata.creationTimestamp",
 		"Deployment kustomized without status",
+		"Deployment podinfo without metadata.annotations", // an empty map, in whose place a stamp may stand
 		"Deployment sidecars without spec.template.spec.containers[0].env[0].valueFrom.fieldRef.apiVersion",
 		"NetworkPolicy allow without spec.egress[0].to",
 		"NetworkPolicy allow without spec.ingress[0].ports[1].protocol",
@@ -173,6 +174,7 @@ func TestT01OneFieldAtATime(t *testing.T) {
 		"StatefulSet queue without spec.volumeClaimTemplates[0].metadata.creationTimestamp",
 		"StatefulSet queue without spec.volumeClaimTemplates[0].spec.volumeMode",
 		"StatefulSet queue without spec.volumeClaimTemplates[0].status",
+		"Widget full without metadata.annotations",
 		"Widget nested without spec.steps",
 	}, same); d != "" {
 		t.Errorf("mutations that change nothing (-want +got):\n%s", d)
