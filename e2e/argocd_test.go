@@ -50,7 +50,7 @@ spec:
   - {name: extra, repository: apps, branch: main, path: shop/extra, render: Plain, via: {argoCD: {application: argocd/shop, tracking: %[1]s}}}
 `
 
-// TestArgoCD sends what Argo CD sends (docs/adr/0044) and holds what becomes of it; its chapters build on
+// TestArgoCD sends what Argo CD sends (docs/adr/0010) and holds what becomes of it; its chapters build on
 // each other.
 func TestArgoCD(t *testing.T) {
 	l := newServeLab(t)
