@@ -342,9 +342,6 @@ func (l *helmLab) revision() string {
 }
 
 func (l *helmLab) uninstalls() {
-	// Asked before the Service goes: its Endpoints, which name no owner, outlive it, since nobody can tell the
-	// endpoint-controller's removal of them from any other.
-	l.noControllerRefused()
 	// Without --debug helm keeps the reason to itself.
 	l.says(l.helm(l.tip(), "uninstall", "shop", "--no-hooks", "--debug"), "renders it")
 	gone := map[string]string{}
@@ -367,6 +364,15 @@ func (l *helmLab) uninstalls() {
 		if n := len(deployments.Items) + len(records.Items); n > 0 {
 			return errors.New(fmt.Sprint(n, " objects are left"))
 		}
+		// The endpoint-controller removes them, which follow no owner reference.
+		endpoints, err := l.kubectl("peter", "", "get", "endpoints", "--namespace", "shop", "--output", "name")
+		if err != nil {
+			return err
+		}
+		if endpoints != "" {
+			return fmt.Errorf("%s are left", strings.Fields(endpoints))
+		}
 		return nil
 	})
+	l.noControllerRefused()
 }

@@ -49,6 +49,31 @@ func TestRuling16AClaimIsItsOwnSets(t *testing.T) {
 	}
 }
 
+// TestRuling16EndpointsAreTheirServices: Endpoints name no owner; the Service of their name is it, gone or not,
+// unless they do name one.
+func TestRuling16EndpointsAreTheirServices(t *testing.T) {
+	live := cluster{"Service web": `{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"shop","uid":"1"}}`}
+	g := New(Rooms{Live: live, Types: func() canon.Types { return schema.BuiltIn() }})
+	lock := `,"ownerReferences":[{"apiVersion":"example.org/v1","kind":"Lock","name":"l","uid":"9","controller":true}]`
+	for name, row := range map[string]struct {
+		object, references, owner string
+		live                      change.Found
+	}{
+		"the Service lives":       {"web", "", "Service", change.Present},
+		"the Service is gone":     {"old", "", "Service", change.Absent},
+		"a lock's, which is gone": {"old", lock, "Lock", change.Absent},
+	} {
+		c := &inquiry{}
+		c.facts.Request = change.Request{Operation: change.Delete, Kind: change.Kind{Version: "v1", Kind: "Endpoints"}, Old: fmt.Appendf(nil,
+			`{"apiVersion":"v1","kind":"Endpoints","metadata":{"name":%q,"namespace":"shop"%s}}`, row.object, row.references)}
+		g.parse(c)
+		owner := g.owner(t.Context(), c)
+		if owner.ID.Kind != row.owner || owner.Live != row.live {
+			t.Errorf("%s: got %s, live %v", name, owner.ID.Kind, owner.Live)
+		}
+	}
+}
+
 func liveName(name string, live change.Found) string {
 	if live != change.Present {
 		return ""

@@ -123,6 +123,7 @@ func networks() []remit {
 		may("endpointslice-controller", "cud", "discovery.k8s.io/EndpointSlice").owned("/Service").since("a Service's slices follow its Pods"),
 		may("endpointslicemirroring-controller", "cud", "discovery.k8s.io/EndpointSlice").owned("/Endpoints").since("slices mirror hand-made Endpoints"),
 		may("endpoint-controller", "cud", "/Endpoints").owned("/Service").since("a Service's Endpoints follow its Pods"),
+		may("endpoint-controller", "d", "/Endpoints").owned("/Service").where(ownerGone).since("a Service that is gone leaves no Endpoints behind"),
 	}
 }
 

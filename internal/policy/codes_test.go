@@ -134,12 +134,16 @@ func place(r remit) string {
 		parts = append(parts, "called "+strings.Join(r.names, ", "))
 	}
 	if len(r.OwnerKinds) > 0 {
-		parts = append(parts, "owned by a living "+strings.TrimPrefix(strings.Join(r.OwnerKinds, ", "), "/"))
+		a := "owned by a living "
+		if r.when == ownerGone {
+			a = "of a "
+		}
+		parts = append(parts, a+strings.TrimPrefix(strings.Join(r.OwnerKinds, ", "), "/"))
 	}
-	if w := [...]string{"", "all owners gone", "the namespace is being deleted", "the object is being deleted"}[r.when]; w != "" {
+	if w := [...]string{"", "all owners gone", "that is gone", "the namespace is being deleted", "the object is being deleted"}[r.when]; w != "" {
 		parts = append(parts, w)
 	}
-	return strings.Join(parts, "; ")
+	return strings.ReplaceAll(strings.Join(parts, "; "), "; that", " that")
 }
 
 // TestBuiltinTable: every row says why, has bounds, and is found for the user it is about.

@@ -13,6 +13,7 @@ type condition int
 const (
 	always     condition = iota
 	ownersGone           // every owner is gone, or the controlling one is being deleted
+	ownerGone            // the controlling owner, of a kind that the row lists, is gone
 	nsEnds               // the namespace is being deleted
 	deleting             // the object is being deleted already, attested or not
 )
@@ -109,7 +110,7 @@ func (r remit) completes() bool { return r.when == deleting || r.when == nsEnds 
 
 // controllerLane: a controller does what its row allows (ruling 16). Nothing that Git attests ever
 // changes through it, but that a deletion which was admitted before may be completed. Where the row
-// asks for an owner, the controlling owner lives under the UID that the object names, is of a kind
+// asks for a living owner, the controlling owner lives under the UID that the object names, is of a kind
 // that the row lists and, where that kind has a template, the object is made from it: so a forged
 // owner reference gains nothing (T-12), and nor does one to an owner that is gone (T-13).
 func controllerLane(q *question) answer {
@@ -201,6 +202,8 @@ func (q *question) happens(r remit) Finding {
 		if o = outcomeOf(q.f.Owner.Gone); o != Allow && q.f.Owner.Ending == change.Present {
 			o = Allow
 		}
+	case ownerGone:
+		o = outcomeOf(negate(q.f.Owner.Live))
 	case nsEnds:
 		o = q.endsWithNamespace()
 	case deleting:
@@ -223,10 +226,10 @@ func (q *question) endsWithNamespace() Outcome {
 	return outcomeOf(q.f.Ending)
 }
 
-// owned checks the controlling owner.
+// owned checks the controlling owner, which lives unless the row asks that it does not.
 func (q *question) owned(r remit) Finding {
 	o := q.f.Owner
-	if out := outcomeOf(o.Live); out != Allow {
+	if out := outcomeOf(o.Live); out != Allow && r.when != ownerGone {
 		return unmet(CodeOwner, out, doubtful(out, "the controlling owner does not live under the UID that the object names"))
 	}
 	if !slices.Contains(r.OwnerKinds, o.ID.Kind) && !slices.Contains(r.OwnerKinds, o.ID.Group+"/"+o.ID.Kind) {

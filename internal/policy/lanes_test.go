@@ -328,6 +328,11 @@ func children() []situation {
 		f.Owner, f.Ending = Owner{}, ending
 		return f
 	}
+	endpoints := func(t tier.Tier, op change.Operation, service change.Found) Facts {
+		f := child(t, op, core("Endpoints"), "endpoints", "endpoint-controller", "Service")
+		f.Owner.ID.Group, f.Owner.Live = "", service
+		return f
+	}
 	return []situation{
 		{"a Deployment makes its ReplicaSet", func(t tier.Tier) Facts { return replicaSet(t, change.Create) }},
 		{"a Deployment scales its ReplicaSet", func(t tier.Tier) Facts { return replicaSet(t, change.Update) }},
@@ -358,6 +363,25 @@ func children() []situation {
 		{"the garbage collector, owners gone", func(t tier.Tier) Facts { return gc(t, change.Present, change.Absent) }},
 		{"T-13: the garbage collector, an owner lives", func(t tier.Tier) Facts { return gc(t, change.Absent, change.Absent) }},
 		{"T-13: the garbage collector, the object is in Git", func(t tier.Tier) Facts { return gc(t, change.Present, change.Present) }},
+		{"the Endpoints of a living Service go", func(t tier.Tier) Facts { return endpoints(t, change.Delete, change.Present) }},
+		{"the Endpoints of a Service that is gone go", func(t tier.Tier) Facts { return endpoints(t, change.Delete, change.Absent) }},
+		{"Endpoints go, their Service not known", func(t tier.Tier) Facts { return endpoints(t, change.Delete, change.CouldNotTell) }},
+		{"T-12: Endpoints are made for a Service that is gone", func(t tier.Tier) Facts { return endpoints(t, change.Create, change.Absent) }},
+		{"T-12: Endpoints change for a Service that is gone", func(t tier.Tier) Facts { return endpoints(t, change.Update, change.Absent) }},
+		{"T-13: the Endpoints of a Service that is gone are in Git", func(t tier.Tier) Facts {
+			return with(endpoints(t, change.Delete, change.Absent), func(f *Facts) { f.Attested = change.Present })
+		}},
+		{"T-13: Endpoints of another owner that is gone", func(t tier.Tier) Facts {
+			return with(endpoints(t, change.Delete, change.Absent), func(f *Facts) { f.Owner.ID.Group, f.Owner.ID.Kind = "example.org", "Lock" })
+		}},
+		{"T-13: Endpoints without a Service go by somebody else", func(t tier.Tier) Facts {
+			return by(endpoints(t, change.Delete, change.Absent), "mallory")
+		}},
+		{"T-13: another kind goes since its Service is gone", func(t tier.Tier) Facts {
+			f := child(t, change.Delete, core("ConfigMap"), "configmaps", "endpoint-controller", "Service")
+			f.Owner.ID.Group, f.Owner.Live = "", change.Absent
+			return f
+		}},
 		{"a namespace ends", func(t tier.Tier) Facts { return ns(t, change.Present) }},
 		{"a namespace does not end", func(t tier.Tier) Facts { return ns(t, change.Absent) }},
 		{"a mirror Pod", func(t tier.Tier) Facts {
