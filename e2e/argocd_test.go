@@ -55,7 +55,9 @@ spec:
 func TestArgoCD(t *testing.T) {
 	l := newServeLab(t)
 	l.admitted(l.apply("admin", "admin", manifest(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n")))
-	l.admitted(l.apply("admin", "admin", yamlFile(t, "testdata/argocd/applications.yaml")))
+	for _, kind := range []string{"applications", "appprojects", "applicationsets"} {
+		l.admitted(l.apply("admin", "admin", yamlFile(t, "testdata/argocd/"+kind+".yaml")))
+	}
 	for _, object := range manifests(t, "../config/engines") {
 		l.until("the namespace is known", func(context.Context) error { return l.apply("admin", "admin", &object) })
 	}
@@ -73,6 +75,7 @@ func TestArgoCD(t *testing.T) {
 		{"an approval that comes late is enough", argoLate},
 		{"what Git dropped is pruned", argoPrunes},
 		{"the console is a person", argoConsole},
+		{"T-15: what steers Argo CD comes from Git", argoChained},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here := *l
