@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Build Flux's source-controller and kustomize-controller from the pinned modules into a cache, put the
-# definitions of their kinds beside them, and print the folder. A build that is there already is reused,
+# Build Flux's source-controller, kustomize-controller and helm-controller from the pinned modules into a
+# cache, put the definitions of their kinds beside them, and print the folder. A build that is there already is reused,
 # so this is cheap to call.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 out=${FAIRWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fairway}/flux
-for name in source-controller kustomize-controller; do
+for name in source-controller kustomize-controller helm-controller; do
 	out+=-$name-$(go list -m -f '{{.Version}}' "github.com/fluxcd/$name")
 done
 mkdir -p "$out"
@@ -30,4 +30,5 @@ if command -v flock >/dev/null; then
 fi
 build source-controller
 build kustomize-controller
+build helm-controller
 echo "$out"
