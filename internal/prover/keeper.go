@@ -310,8 +310,10 @@ func proofsOf(results []Result, err error) ([]change.Proof, error) {
 	return proofs, err
 }
 
-// Works are the sources of a repository that a gated tier judges, in a fixed order. A source of an
-// open namespace is not proven: nothing asks for it.
+// Works are the sources of a repository that a gated tier judges, in a fixed order: those of the cluster
+// binding, then those of the highest rank. A look is bounded in time, and whoever may push to a branch of
+// a low rank can have it spend all of that time on what does not end (T-33). A source of an open namespace
+// is not proven: nothing asks for it.
 func Works(world *tier.World, repository string) []Work {
 	var works []Work
 	for _, namespace := range slices.Sorted(maps.Keys(world.Bindings)) {
@@ -320,16 +322,23 @@ func Works(world *tier.World, repository string) []Work {
 			works = append(works, worksOf(world, repository, *b, []tier.Tier{t})...)
 		}
 	}
-	if t, b := world.ClusterTier(); b != nil && t.Lane != tier.Open {
-		tiers := []tier.Tier{t}
-		for _, name := range slices.Sorted(maps.Keys(world.Tiers)) {
-			if other := world.Tiers[name]; other.Lane != tier.Open && name != t.Name {
-				tiers = append(tiers, other)
-			}
-		}
-		works = append(works, worksOf(world, repository, *b, tiers)...)
+	slices.SortStableFunc(works, func(a, b Work) int { return cmp.Compare(b.Tiers[0].Rank, a.Tiers[0].Rank) })
+	return append(clusterWorks(world, repository), works...)
+}
+
+// clusterWorks are the sources of the cluster binding, which every gated tier judges.
+func clusterWorks(world *tier.World, repository string) []Work {
+	t, b := world.ClusterTier()
+	if b == nil || t.Lane == tier.Open {
+		return nil
 	}
-	return works
+	tiers := []tier.Tier{t}
+	for _, name := range slices.Sorted(maps.Keys(world.Tiers)) {
+		if other := world.Tiers[name]; other.Lane != tier.Open && name != t.Name {
+			tiers = append(tiers, other)
+		}
+	}
+	return worksOf(world, repository, *b, tiers)
 }
 
 func worksOf(world *tier.World, repository string, b tier.Binding, tiers []tier.Tier) []Work {
