@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,11 @@ func (s *ClusterShelf) Known(key change.SourceKey) ([]change.Proof, []change.Del
 // force is left out: the change of the world asks for another look.
 func (s *ClusterShelf) Put(ctx context.Context, key change.SourceKey, proofs []change.Proof, problem error) error {
 	var problems []error
+	surplus := s.surplus(key, proofs)
 	for _, p := range proofs {
+		if slices.ContainsFunc(surplus, func(old *change.Proof) bool { return old.Commit == p.Commit }) {
+			continue // it would be removed at once
+		}
 		if err := s.put(ctx, p); err != nil {
 			problems = append(problems, err)
 		}
@@ -210,20 +215,30 @@ func (s *ClusterShelf) repair(ctx context.Context, key change.SourceKey) error {
 
 // prune removes what need not be kept.
 func (s *ClusterShelf) prune(ctx context.Context, key change.SourceKey) error {
+	var problems []error
+	for _, old := range s.surplus(key, nil) {
+		problems = append(problems, s.remove(ctx, key.Namespace, old.Name))
+	}
+	return errors.Join(problems...)
+}
+
+// surplus are the proofs that need not be kept, of those that are known with what one look brings in their
+// places. Where nobody can tell what was delivered all are.
+func (s *ClusterShelf) surplus(key change.SourceKey, fresh []change.Proof) []*change.Proof {
 	delivered, known := s.Deliveries.Delivered(key)
 	if known != change.Present {
 		return nil
 	}
-	proofs := s.Archive.Known(key)
-	all := make([]*change.Proof, len(proofs))
-	for i := range proofs {
-		all[i] = &proofs[i]
+	all := slices.DeleteFunc(s.Archive.Known(key), func(p change.Proof) bool {
+		return slices.ContainsFunc(fresh, func(f change.Proof) bool { return f.Commit == p.Commit })
+	})
+	all = append(all, fresh...)
+	slices.SortStableFunc(all, func(a, b change.Proof) int { return cmp.Compare(b.Height, a.Height) })
+	ordered := make([]*change.Proof, len(all))
+	for i := range all {
+		ordered[i] = &all[i]
 	}
-	var problems []error
-	for _, old := range Surplus(all, delivered) {
-		problems = append(problems, s.remove(ctx, key.Namespace, old.Name))
-	}
-	return errors.Join(problems...)
+	return Surplus(ordered, delivered)
 }
 
 // remove deletes a proof, its first shard first, so that what is left is no whole proof.

@@ -7,8 +7,14 @@ import (
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
-// newestKept is how many of a source's newest proofs stay although nothing delivered them.
-const newestKept = 32
+// newestKept is how many of a source's newest proofs stay although nothing delivered them. Of those among
+// them that its own tier does not admit the newest stays, and more only while they hold no more than
+// unapprovedKept objects together: whoever may push makes twenty proofs of ten thousand objects with one
+// push, and every gate holds in memory what is kept (T-33).
+const (
+	newestKept     = 32
+	unapprovedKept = 10_000
+)
 
 // Shelf keeps proofs in an index alone, for an install without a cluster.
 type Shelf struct {
@@ -45,15 +51,26 @@ func (s *Shelf) Put(_ context.Context, key change.SourceKey, proofs []change.Pro
 	return nil
 }
 
-// Surplus are the proofs of a source that need not be kept: not delivered, and older than the
-// newest. Proofs are ordered by height, highest first.
+// Surplus are the proofs of a source that need not be kept: not delivered, not the newest that its own tier
+// admits, and older or more than is kept of the newest. Proofs are ordered by height, highest first.
 func Surplus(proofs []*change.Proof, delivered []change.Delivered) []*change.Proof {
-	if len(proofs) <= newestKept {
-		return nil
+	var surplus []*change.Proof
+	approved, unapproved, objects := 0, 0, 0
+	for i, p := range proofs {
+		keep := i < newestKept
+		if admitted(*p) {
+			approved++
+			keep = keep || approved == 1
+		} else {
+			unapproved++
+			objects += len(p.Objects)
+			keep = keep && (unapproved == 1 || objects <= unapprovedKept)
+		}
+		if !keep && !slices.ContainsFunc(delivered, func(d change.Delivered) bool { return d.Commit == p.Commit }) {
+			surplus = append(surplus, p)
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(proofs[newestKept:]), func(p *change.Proof) bool {
-		return slices.ContainsFunc(delivered, func(d change.Delivered) bool { return d.Commit == p.Commit })
-	})
+	return surplus
 }
 
 // ProofName is the name of the ProvenCommit of a proof: its source and the first 12 digits of its
