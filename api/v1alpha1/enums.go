@@ -197,7 +197,7 @@ const (
 // KeyFormat names a kind of signing key.
 //
 // +enum
-// +kubebuilder:validation:Enum=SSH;OpenPGP;X509
+// +kubebuilder:validation:Enum=SSH;OpenPGP;X509;Sigstore
 type KeyFormat string
 
 // The formats of keys.
@@ -208,6 +208,9 @@ const (
 	KeyOpenPGP KeyFormat = "OpenPGP"
 	// KeyX509 is the certificate of an authority, which vouches for one address. For commits only.
 	KeyX509 KeyFormat = "X509"
+	// KeySigstore is an identity that a Sigstore trust root of the team vouches for: keyless signatures as
+	// gitsign makes them, with the log's entry within. For commits only.
+	KeySigstore KeyFormat = "Sigstore"
 )
 
 // ApprovalSource says where approvals of a repository's changes are read from.

@@ -59,6 +59,7 @@ type ForgeSigner struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.format != 'Sigstore')",message="a forge signs with a key, not with an identity of Sigstore"
 	Keys []Key `json:"keys,omitempty"`
 }
 

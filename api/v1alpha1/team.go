@@ -41,6 +41,31 @@ type TeamSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Principals []Principal `json:"principals,omitempty"`
+
+	// sigstoreRoots are the installations of Sigstore whose certificates and logs the keys of this team
+	// name. Nothing of them is ever fetched: a new one, or one that has changed, is written here.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	SigstoreRoots []SigstoreRoot `json:"sigstoreRoots,omitempty"`
+}
+
+// SigstoreRoot is one installation of Sigstore as the team trusts it: its certificate authorities and logs.
+type SigstoreRoot struct {
+	// name is what keys of the team call it by.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// trustedRoot is the file trusted_root.json of that installation, whole. Where it lists logs for
+	// certificates, each certificate must be proven to be in one.
+	// +required
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=65536
+	TrustedRoot string `json:"trustedRoot"`
 }
 
 // Principal is one person or robot with all their identities. An identity that two principals
@@ -90,11 +115,14 @@ type Principal struct {
 
 // Key is one public signing key of a principal.
 //
-// +kubebuilder:validation:XValidation:rule="!self.publicKey.contains('PRIVATE KEY')",message="this is a private key: everybody who can read this object could now sign with it. Write the public key, and replace the pair"
-// +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || ((self.publicKey.startsWith('ssh-') || self.publicKey.startsWith('ecdsa-') || self.publicKey.startsWith('sk-')) && self.publicKey.contains(' ') && !self.publicKey.trim().contains('\\n'))",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
-// +kubebuilder:validation:XValidation:rule="self.format != 'OpenPGP' || self.publicKey.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')",message="write one armoured public key, as printed by: gpg --export --armor FINGERPRINT"
-// +kubebuilder:validation:XValidation:rule="self.format != 'X509' || self.publicKey.startsWith('-----BEGIN CERTIFICATE-----')",message="write one certificate in PEM: that of the authority which issues the principal's certificates, not the principal's own"
-// +kubebuilder:validation:XValidation:rule="(self.format == 'X509') == has(self.identity)",message="identity goes with format X509, and is needed there: the one address that the authority vouches for, for example ada@example.com"
+// +kubebuilder:validation:XValidation:rule="!has(self.publicKey) || !self.publicKey.contains('PRIVATE KEY')",message="this is a private key: everybody who can read this object could now sign with it. Write the public key, and replace the pair"
+// +kubebuilder:validation:XValidation:rule="self.format != 'SSH' || !has(self.publicKey) || ((self.publicKey.startsWith('ssh-') || self.publicKey.startsWith('ecdsa-') || self.publicKey.startsWith('sk-')) && self.publicKey.contains(' ') && !self.publicKey.trim().contains('\\n'))",message="write one line as in the .pub file, for example: ssh-ed25519 AAAA... ada@example.com"
+// +kubebuilder:validation:XValidation:rule="self.format != 'OpenPGP' || !has(self.publicKey) || self.publicKey.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')",message="write one armoured public key, as printed by: gpg --export --armor FINGERPRINT"
+// +kubebuilder:validation:XValidation:rule="self.format != 'X509' || !has(self.publicKey) || self.publicKey.startsWith('-----BEGIN CERTIFICATE-----')",message="write one certificate in PEM: that of the authority which issues the principal's certificates, not the principal's own"
+// +kubebuilder:validation:XValidation:rule="(self.format != 'Sigstore') == has(self.publicKey)",message="publicKey is needed, but for the format Sigstore, where sigstoreRoot is"
+// +kubebuilder:validation:XValidation:rule="(self.format in ['X509', 'Sigstore']) == has(self.identity)",message="identity goes with the formats X509 and Sigstore, and is needed there: the one name that the authority vouches for, for example ada@example.com"
+// +kubebuilder:validation:XValidation:rule="self.format != 'X509' || !has(self.identity) || self.identity.contains('@')",message="with format X509 the identity is an address, for example ada@example.com"
+// +kubebuilder:validation:XValidation:rule="(self.format == 'Sigstore') == has(self.issuer) && (self.format == 'Sigstore') == has(self.sigstoreRoot)",message="issuer and sigstoreRoot go with format Sigstore, and are both needed there: who vouches for the name, for example https://accounts.google.com, and the name of one of the team's sigstoreRoots"
 // +kubebuilder:validation:XValidation:rule="self.format == 'X509' || !has(self.revokedSerials)",message="revokedSerials goes with format X509: other keys have revokedAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.notAfter) || self.notBefore < self.notAfter",message="notBefore must be earlier than notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(self.revocation) || has(self.revokedAt)",message="revocation needs revokedAt: since when the key is not used any more"
@@ -104,19 +132,33 @@ type Key struct {
 	Format KeyFormat `json:"format"`
 
 	// publicKey is one line of an SSH .pub file, one armoured OpenPGP public key, or one certificate in
-	// PEM of the authority that issues the principal's certificates for signing code.
-	// +required
+	// PEM of the authority that issues the principal's certificates for signing code. For all formats but
+	// Sigstore.
+	// +optional
 	// +kubebuilder:validation:MinLength=32
 	// +kubebuilder:validation:MaxLength=8192
-	PublicKey string `json:"publicKey"`
+	PublicKey string `json:"publicKey,omitempty"`
 
-	// identity is the e-mail address, letter by letter, that the principal's certificates carry as a
-	// subject alternative name. For X509.
+	// identity is what the principal's certificates carry, letter by letter, as a subject alternative
+	// name: an e-mail address, or with Sigstore perhaps a URI. For X509 and Sigstore.
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
-	// +kubebuilder:validation:Pattern=`^[!-?A-~]+@[!-?A-~]+$`
+	// +kubebuilder:validation:Pattern=`^[!-~]+$`
 	Identity string `json:"identity,omitempty"`
+
+	// issuer is who vouches for the identity, letter by letter as the certificates carry it, for example
+	// https://accounts.google.com. One name of two issuers may be two people. For Sigstore.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=254
+	// +kubebuilder:validation:Pattern=`^[!-~]+$`
+	Issuer string `json:"issuer,omitempty"`
+
+	// sigstoreRoot names one of the team's sigstoreRoots. For Sigstore.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	SigstoreRoot string `json:"sigstoreRoot,omitempty"`
 
 	// revokedSerials are serial numbers, in hex, of certificates by which nothing ever counts: the
 	// principal's own, or those of authorities between. For X509; there are no revocation lists.

@@ -18,7 +18,7 @@ var (
 	errNotCMS      = errors.New("it is not one CMS signature in its one spelling")
 	errCertificate = errors.New("a certificate in it cannot be read, or there are none or too many")
 	errAttributes  = errors.New("its signed attributes are not, once each and in order, a content type, a message digest and a signing time")
-	errUnsigned    = errors.New("unsigned attributes are not supported, and with them keyless signatures and timestamps of others")
+	errUnsigned    = errors.New("unsigned attributes are not supported, but for the log entry of a keyless signature: no timestamps of others")
 	errAlgorithm   = errors.New("only RSA and ECDSA with SHA-256, SHA-384 or SHA-512 are supported")
 )
 
@@ -28,6 +28,10 @@ type message struct {
 	signer       *x509.Certificate
 	certificates []*x509.Certificate // the signer's among them
 	signedAt     time.Time           // as the signer says, under the signature
+	digest       string              // the object identifier of the algorithm
+	attributes   []byte              // those that are signed, as the DER of a set: what the signature is over
+	signature    []byte
+	entry        []byte // the log entry that a keyless signature carries; nobody signed this field
 }
 
 // The object identifiers that a message is built of (RFC 5652, RFC 5754).
@@ -41,6 +45,7 @@ const (
 	oidSHA384        = "2.16.840.1.101.3.4.2.2"
 	oidSHA512        = "2.16.840.1.101.3.4.2.3"
 	oidRSA           = "1.2.840.113549.1.1.1"
+	oidLogEntry      = sigstore + "3.1" // of Rekor; gitsign puts it there
 )
 
 // matching reports whether an algorithm of signatures uses that digest, or leaves it open (RSA).
@@ -190,12 +195,16 @@ func (m *message) readSigner(s cryptobyte.String, digest string) error {
 	if !s.ReadASN1(&signature, tag.OCTET_STRING) || signature.Empty() {
 		return errNotCMS
 	}
-	if s.PeekASN1Tag(tag.Tag(1).ContextSpecific().Constructed()) {
+	if s.PeekASN1Tag(tag.Tag(1).ContextSpecific().Constructed()) && !m.readUnsigned(&s) {
 		return errUnsigned
 	}
 	if !s.Empty() {
 		return errNotCMS
 	}
+	m.digest, m.signature = digest, signature
+	set := cryptobyte.NewBuilder(nil)
+	set.AddASN1(tag.SET, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
+	m.attributes = set.BytesOrPanic()
 	for _, c := range m.certificates {
 		b := cryptobyte.NewBuilder(nil)
 		b.AddASN1BigInt(c.SerialNumber)
@@ -210,6 +219,17 @@ func (m *message) readSigner(s cryptobyte.String, digest string) error {
 		return errors.New("the signer's certificate is not in it")
 	}
 	return m.readAttributes(attributes)
+}
+
+// readUnsigned reads the one unsigned attribute that means something here: an entry of a log, once.
+func (m *message) readUnsigned(s *cryptobyte.String) bool {
+	var all, attribute, values, entry cryptobyte.String
+	ok := s.ReadASN1(&all, tag.Tag(1).ContextSpecific().Constructed()) &&
+		all.ReadASN1(&attribute, tag.SEQUENCE) && all.Empty() && readOID(&attribute) == oidLogEntry &&
+		attribute.ReadASN1(&values, tag.SET) && attribute.Empty() &&
+		values.ReadASN1(&entry, tag.OCTET_STRING) && values.Empty() && !entry.Empty()
+	m.entry = entry
+	return ok
 }
 
 // readAttributes reads the signed attributes, which stand in the order of DER, each type once.

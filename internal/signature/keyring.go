@@ -18,13 +18,17 @@ type Keyring struct {
 	ssh  map[string]*sshKey    // by wire form of the public key
 	pgp  map[string]*pgpKey    // by full fingerprint of the primary key or subkey that signs
 	x509 map[string][]*x509Key // by the address that the certificate carries
+
+	keyless map[identity]*keylessKey
+	roots   map[string]*trustRoot // by their text, so that each is read once
 }
 
 // NewKeyring compiles the keys of people. A key that cannot be used is left out and named among the
 // problems, which are for people, sorted, and hold no key. A key that two principals list, in
 // whatever spelling, belongs to neither: one person could otherwise be counted twice (T-42).
 func NewKeyring(people tier.People) (*Keyring, []string) {
-	k := &Keyring{ssh: map[string]*sshKey{}, pgp: map[string]*pgpKey{}, x509: map[string][]*x509Key{}}
+	k := &Keyring{ssh: map[string]*sshKey{}, pgp: map[string]*pgpKey{}, x509: map[string][]*x509Key{},
+		keyless: map[identity]*keylessKey{}, roots: map[string]*trustRoot{}}
 	var problems []string
 	for _, name := range people.Names() {
 		principal, _ := people.Get(name)
@@ -51,6 +55,8 @@ func (k *Keyring) add(principal string, key tier.Key) (problems []string) {
 		return k.addOpenPGP(principal, key)
 	case tier.X509:
 		return k.addX509(principal, key)
+	case tier.Sigstore:
+		return k.addKeyless(principal, key)
 	}
 	return []string{"unknown format"}
 }
@@ -108,17 +114,24 @@ func earlier(a, b time.Time) time.Time {
 // judge says whether the key could sign at all the times that the signer claims, given when the
 // signature was first seen. Revocation is looked at first and always wins.
 func (h *holder) judge(claims []time.Time, seen time.Time) (change.SignatureState, string) {
-	if h.compromised {
-		return change.RevokedKey, "the key is compromised: nothing it ever signed counts"
-	}
-	latest := slices.MaxFunc(claims, time.Time.Compare)
-	if r := h.revokedAt; !r.IsZero() && (!seen.Before(r) || !latest.Before(r)) {
-		return change.RevokedKey, "the key was revoked at " + stamp(r) + ", the signature was first seen at " + stamp(seen)
-	}
-	if latest.After(seen.Add(skew)) {
-		return change.BackDated, "claims to be made at " + stamp(latest) + ", after it was first seen at " + stamp(seen)
+	if state, detail := h.inForce(slices.MaxFunc(claims, time.Time.Compare), seen); state != change.Good {
+		return state, detail
 	}
 	return h.window.judge(claims, seen)
+}
+
+// inForce says whether the key was not revoked, for a signature made at one time and first seen at
+// another that is not before it.
+func (h *holder) inForce(made, seen time.Time) (change.SignatureState, string) {
+	switch r := h.revokedAt; {
+	case h.compromised:
+		return change.RevokedKey, "the key is compromised: nothing it ever signed counts"
+	case !r.IsZero() && (!seen.Before(r) || !made.Before(r)):
+		return change.RevokedKey, "the key was revoked at " + stamp(r) + ", the signature was first seen at " + stamp(seen)
+	case made.After(seen.Add(skew)):
+		return change.BackDated, "claims to be made at " + stamp(made) + ", after it was first seen at " + stamp(seen)
+	}
+	return change.Good, ""
 }
 
 func (w window) judge(claims []time.Time, seen time.Time) (change.SignatureState, string) {

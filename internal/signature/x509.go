@@ -106,8 +106,13 @@ func (k *Keyring) lookX509(in Input) finding {
 	case err != nil:
 		return refuse(change.Malformed, err.Error())
 	}
-	sum := sha256.Sum256(m.signer.Raw)
-	f := finding{fingerprint: fingerprint(sum[:]), signedAt: m.signedAt}
+	if m.keyless() {
+		return k.lookKeyless(in, m)
+	}
+	if m.entry != nil {
+		return refuse(change.Unsupported, errUnsigned.Error())
+	}
+	f := finding{fingerprint: m.fingerprint(), signedAt: m.signedAt}
 	if f.state, f.detail = m.acceptable(); f.state != change.Good {
 		return f
 	}
@@ -129,22 +134,19 @@ func (k *Keyring) lookX509(in Input) finding {
 	return f
 }
 
-// sigstore is the arc of the extensions that Fulcio writes into its certificates.
-const sigstore = "1.3.6.1.4.1.57264."
+// fingerprint names the certificate that signed.
+func (m *message) fingerprint() string {
+	sum := sha256.Sum256(m.signer.Raw)
+	return fingerprint(sum[:])
+}
 
 // acceptable says whether the signer's certificate is of a kind that we believe, whoever issued it.
 func (m *message) acceptable() (change.SignatureState, string) {
 	c := m.signer
-	for _, e := range c.Extensions {
-		if strings.HasPrefix(e.Id.String(), sigstore) {
-			return change.Unsupported, "keyless signatures are not supported"
-		}
+	if state, detail := forCode(c); state != change.Good {
+		return state, detail
 	}
-	switch err := usableX509(c); {
-	case err != nil:
-		return change.Unsupported, err.Error()
-	case c.IsCA || c.KeyUsage&x509.KeyUsageDigitalSignature == 0 || !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning):
-		return change.UnknownKey, "its certificate is not one for signing code"
+	switch {
 	case m.signedAt.Before(c.NotBefore):
 		return change.NotYetValid, "made at " + stamp(m.signedAt) + ", before its certificate was valid at " + stamp(c.NotBefore)
 	case m.signedAt.After(c.NotAfter):
@@ -153,23 +155,42 @@ func (m *message) acceptable() (change.SignatureState, string) {
 	return change.Good, ""
 }
 
+// forCode says whether a certificate is one for signing code with a key that we believe.
+func forCode(c *x509.Certificate) (change.SignatureState, string) {
+	if err := usableX509(c); err != nil {
+		return change.Unsupported, err.Error()
+	}
+	if c.IsCA || c.KeyUsage&x509.KeyUsageDigitalSignature == 0 || !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) {
+		return change.UnknownKey, "its certificate is not one for signing code"
+	}
+	return change.Good, ""
+}
+
 // verify checks the digest and the signature. Chains are not the library's: it leaves out what a
 // certificate is for.
 func (m *message) verify(payload []byte) error {
-	p7, err := pkcs7.Parse(m.der)
+	p7, err := m.agreed()
 	if err != nil {
 		return err
 	}
-	// Two readers of one message must have read the same.
-	var at time.Time
-	if only := p7.GetOnlySigner(); only == nil || !only.Equal(m.signer) || len(p7.Content) > 0 {
-		return errNotCMS
-	}
-	if err := p7.UnmarshalSignedAttribute(pkcs7.OIDAttributeSigningTime, &at); err != nil || !at.Equal(m.signedAt) {
-		return errNotCMS
-	}
 	p7.Content = payload
 	return p7.VerifyWithChainAtTime(nil, m.signedAt)
+}
+
+// agreed is the message as the library reads it: two readers of one message must have read the same.
+func (m *message) agreed() (*pkcs7.PKCS7, error) {
+	p7, err := pkcs7.Parse(m.der)
+	if err != nil {
+		return nil, err
+	}
+	var at time.Time
+	if only := p7.GetOnlySigner(); only == nil || !only.Equal(m.signer) || len(p7.Content) > 0 {
+		return nil, errNotCMS
+	}
+	if err := p7.UnmarshalSignedAttribute(pkcs7.OIDAttributeSigningTime, &at); err != nil || !at.Equal(m.signedAt) {
+		return nil, errNotCMS
+	}
+	return p7, nil
 }
 
 // owners are the listings whose authority vouches, at the time of signing, for an address that they

@@ -159,10 +159,11 @@ type forge struct {
 	with         []*bearer                   // further certificates
 	attributes   func(all [][]byte) [][]byte // changes the signed attributes, which stand in order
 	digestSigned string                      // the signer's digest algorithm; empty: SHA-256
-	unsigned     bool                        // adds an unsigned attribute
-	crls         bool                        // adds an empty set of revocation lists
-	contentType  string                      // of the content; empty: data
-	streamed     bool                        // in the form of gpgsm
+	// unsigned are the unsigned attributes for a signature over signed ones; nil: none.
+	unsigned    func(attributes, signature []byte) []byte
+	crls        bool   // adds an empty set of revocation lists
+	contentType string // of the content; empty: data
+	streamed    bool   // in the form of gpgsm
 }
 
 func attribute(oid string, value func(*cryptobyte.Builder)) []byte {
@@ -185,6 +186,14 @@ func numbers(oid string) (out asn1.ObjectIdentifier) {
 func algorithm(oid string) func(*cryptobyte.Builder) {
 	return func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(numbers(oid)) }
 }
+
+// entryOf is an unsigned attribute that holds one value.
+func entryOf(oid string, value []byte) []byte {
+	return attribute(oid, func(b *cryptobyte.Builder) { b.AddASN1OctetString(value) })
+}
+
+// anyEntry is the attribute of a log's entry that no log made.
+func anyEntry(_, _ []byte) []byte { return entryOf(oidLogEntry, []byte("entry")) }
 
 func (f forge) signedAttributes() []byte {
 	sum := sha256.Sum256(f.payload)
@@ -227,10 +236,8 @@ func (f forge) make(t testing.TB) []byte {
 		b.AddASN1(field(0), func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
 		b.AddASN1(tag.SEQUENCE, algorithm("1.2.840.10045.4.3.2"))
 		b.AddASN1OctetString(signature)
-		if f.unsigned {
-			b.AddASN1(field(1), func(b *cryptobyte.Builder) {
-				b.AddBytes(attribute(sigstore+"3.1", func(b *cryptobyte.Builder) { b.AddASN1OctetString([]byte("entry")) }))
-			})
+		if f.unsigned != nil {
+			b.AddASN1(field(1), func(b *cryptobyte.Builder) { b.AddBytes(f.unsigned(set.BytesOrPanic(), signature)) })
 		}
 	}
 	signed := func(b *cryptobyte.Builder) {

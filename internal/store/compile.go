@@ -166,8 +166,16 @@ func (c *compiler) people(teams []v1alpha1.Team) {
 	var all []any
 	for _, t := range teams {
 		spec := tier.TeamSpec{Name: t.Name}
+		roots := map[string]string{}
+		for _, r := range t.Spec.SigstoreRoots {
+			roots[r.Name] = r.TrustedRoot
+		}
 		for _, p := range t.Spec.Principals {
-			spec.Principals = append(spec.Principals, principal(p))
+			compiled := principal(p, roots)
+			if len(compiled.Keys) < len(p.Keys) {
+				c.problem("team %q: a key of %s names a sigstoreRoot that the team does not have", t.Name, p.Name)
+			}
+			spec.Principals = append(spec.Principals, compiled)
 		}
 		specs = append(specs, spec)
 		all = append(all, t.Name, t.Spec)
@@ -179,21 +187,27 @@ func (c *compiler) people(teams []v1alpha1.Team) {
 	c.world.People = people
 }
 
-func principal(in v1alpha1.Principal) tier.Principal {
+// principal compiles one person. Keys that name none of the team's trust roots are left out.
+func principal(in v1alpha1.Principal, roots map[string]string) tier.Principal {
 	out := tier.Principal{Name: in.Name, Robot: in.Kind == v1alpha1.PrincipalRobot, Emails: in.Emails, Users: in.Users}
 	for _, a := range in.Accounts {
 		out.Accounts = append(out.Accounts, tier.Account{Kind: tier.ForgeKind(a.Forge), Host: a.Host, ID: a.ID})
 	}
-	out.Keys = keys(in.Keys)
+	out.Keys = keys(in.Keys, roots)
 	return out
 }
 
-func keys(in []v1alpha1.Key) []tier.Key {
+func keys(in []v1alpha1.Key, roots map[string]string) []tier.Key {
 	var out []tier.Key
 	for _, k := range in {
+		if k.Format == v1alpha1.KeySigstore {
+			if k.PublicKey = roots[k.SigstoreRoot]; k.PublicKey == "" {
+				continue
+			}
+		}
 		key := tier.Key{
 			Format: tier.KeyFormat(k.Format), Public: k.PublicKey, Compromised: k.Revocation == v1alpha1.KeyCompromised,
-			Identity: k.Identity, RevokedSerials: k.RevokedSerials,
+			Identity: k.Identity, Issuer: k.Issuer, RevokedSerials: k.RevokedSerials,
 		}
 		if k.NotBefore != nil {
 			key.NotBefore = k.NotBefore.Time
@@ -221,7 +235,7 @@ func (c *compiler) repository(in v1alpha1.Repository) {
 	out.FromForge = slices.Contains(sources, v1alpha1.ApprovalSourceForge)
 	out.FromRefs = len(sources) == 0 || slices.Contains(sources, v1alpha1.ApprovalSourceAttestation)
 	if in.Spec.ForgeSigner != nil {
-		out.ForgeKeys = keys(in.Spec.ForgeSigner.Keys)
+		out.ForgeKeys = keys(in.Spec.ForgeSigner.Keys, nil)
 	}
 	if in.Spec.Forge != nil {
 		forge, err := forgeOf(*in.Spec.Forge)

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -54,5 +56,36 @@ func TestRuling08ANamespaceThatEndsKeepsItsTier(t *testing.T) {
 				t.Errorf("%s: namespace %s is in tier %q (%s), want %q", name, namespace, got.Name, got.Lane, want)
 			}
 		}
+	}
+}
+
+// TestSigstoreRootsAreTheTeamsOwn: a key names a trust root of its own team, and one that names none
+// is left out and said so. The trust root is a policy input: a new one has old proofs judged again.
+func TestSigstoreRootsAreTheTeamsOwn(t *testing.T) {
+	key := v1alpha1.Key{Format: v1alpha1.KeySigstore, SigstoreRoot: "public", Identity: "ada@example.com", Issuer: "https://accounts.example.com"}
+	team := func(name string, roots ...v1alpha1.SigstoreRoot) v1alpha1.Team {
+		return v1alpha1.Team{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.TeamSpec{
+			SigstoreRoots: roots, Principals: []v1alpha1.Principal{{Name: "ada-of-" + name, Keys: []v1alpha1.Key{key}}},
+		}}
+	}
+	compile := func(text string) *tier.World {
+		return Compile(Kinds{Teams: []v1alpha1.Team{
+			team("shop", v1alpha1.SigstoreRoot{Name: "public", TrustedRoot: text}), team("bank"),
+		}}, Settings{}, nil)
+	}
+	world := compile("one")
+	ada, _ := world.People.Get("ada-of-shop")
+	want := []tier.Key{{Format: tier.Sigstore, Public: "one", Identity: key.Identity, Issuer: key.Issuer}}
+	if diff := cmp.Diff(want, ada.Keys); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if other, _ := world.People.Get("ada-of-bank"); len(other.Keys) > 0 {
+		t.Errorf("a trust root of another team counts: %+v", other.Keys)
+	}
+	if problem := strings.Join(world.Problems, "\n"); !strings.Contains(problem, `team "bank": a key of ada-of-bank names a sigstoreRoot`) {
+		t.Errorf("problems %q", problem)
+	}
+	if compile("two").People.Digest == world.People.Digest {
+		t.Error("another trust root has the same digest: old proofs would stand")
 	}
 }

@@ -13,16 +13,18 @@ type KeyFormat string
 
 // The formats.
 const (
-	SSH     KeyFormat = "SSH"
-	OpenPGP KeyFormat = "OpenPGP"
-	X509    KeyFormat = "X509"
+	SSH      KeyFormat = "SSH"
+	OpenPGP  KeyFormat = "OpenPGP"
+	X509     KeyFormat = "X509"
+	Sigstore KeyFormat = "Sigstore" // keyless
 )
 
 // Key is one signing key of a principal. Zero times set no limit.
 type Key struct {
 	Format    KeyFormat
-	Public    string // one authorized_keys line, one armoured OpenPGP public key, or one authority's certificate
-	Identity  string // for X509: the e-mail address that the authority's certificates carry
+	Public    string // one authorized_keys line, one armoured OpenPGP public key, one authority's certificate, or one Sigstore trust root
+	Identity  string // for X509 and Sigstore: the name that the authority's certificates carry
+	Issuer    string // for Sigstore: who says so, as the certificates carry it
 	NotBefore time.Time
 	NotAfter  time.Time
 	RevokedAt time.Time // what was first seen later does not count
@@ -180,13 +182,16 @@ func (p *People) dropSharedKeys() (conflicts []string) {
 	return conflicts
 }
 
-// keyID compares SSH keys without their comment, and authorities with the address they vouch for.
+// keyID compares SSH keys without their comment, and authorities with the name they vouch for.
 func keyID(k Key) string {
 	if f := strings.Fields(k.Public); k.Format == SSH && len(f) >= 2 {
 		return f[0] + " " + f[1]
 	}
-	if k.Format == X509 {
+	switch k.Format {
+	case X509:
 		return strings.TrimSpace(k.Public) + "\n" + k.Identity
+	case Sigstore:
+		return strings.TrimSpace(k.Public) + "\n" + k.Identity + "\n" + k.Issuer
 	}
 	return strings.TrimSpace(k.Public)
 }
