@@ -223,11 +223,11 @@ func equateEmpty() cmp.Option {
 }
 
 // poison puts other bytes in the place of a mirror's object, as whoever can write to its disk could.
-func poison(t *testing.T, m *Mirror, id, content string) {
+func poison(t *testing.T, m *Mirror, id, kind, content string) {
 	t.Helper()
 	var packed bytes.Buffer
 	z := zlib.NewWriter(&packed)
-	fmt.Fprintf(z, "blob %d\x00%s", len(content), content)
+	fmt.Fprintf(z, "%s %d\x00%s", kind, len(content), content)
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}

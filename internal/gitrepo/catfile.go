@@ -37,27 +37,36 @@ func newCatPool(g *git) *catPool { return &catPool{git: g, slot: make(chan struc
 
 // read is the type and the bytes of an object. More than max bytes are a LimitError.
 func (p *catPool) read(ctx context.Context, id string, max int64) (kind string, raw []byte, err error) {
+	err = p.with(ctx, id, func(proc *catProc) error {
+		kind, raw, err = proc.query(id, max)
+		return err
+	})
+	return kind, raw, err
+}
+
+// with lends a process to one use, which the limit of time ends. where is what a LimitError names.
+func (p *catPool) with(ctx context.Context, where string, use func(*catProc) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.git.limits.Time,
-		&LimitError{What: "seconds to read an object", Limit: int64(p.git.limits.Time.Seconds()), Where: id})
+		&LimitError{What: "seconds to read an object", Limit: int64(p.git.limits.Time.Seconds()), Where: where})
 	defer cancel()
 	select {
 	case p.slot <- struct{}{}:
 		defer func() { <-p.slot }()
 	case <-ctx.Done():
-		return "", nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	proc, err := p.take()
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	unwatch := context.AfterFunc(ctx, proc.end)
-	kind, raw, err = proc.query(id, max)
+	err = use(proc)
 	healthy := unwatch() && (err == nil || errors.Is(err, ErrNotFound))
 	if !healthy && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	p.give(proc, healthy)
-	return kind, raw, err
+	return err
 }
 
 func (p *catPool) take() (*catProc, error) {
@@ -128,32 +137,50 @@ func (c *catProc) stop() {
 	_ = c.cmd.Wait() // it was killed: how it ended says nothing
 }
 
-// query asks for one object: a line "id type size", the bytes and a line feed.
+// query asks for one object.
 func (c *catProc) query(id string, max int64) (string, []byte, error) {
-	if _, err := io.WriteString(c.in, id+"\n"); err != nil {
-		return "", nil, fmt.Errorf("asking git cat-file for %q: %w", id, err)
+	if err := c.ask(id); err != nil {
+		return "", nil, err
 	}
+	is, kind, raw, err := c.answer(id, max)
+	if err == nil && is != id {
+		err = fmt.Errorf("reading %q from git cat-file: it answered with %q", id, is)
+	}
+	return kind, raw, err
+}
+
+// ask writes the names of objects. Each has one answer, in order.
+func (c *catProc) ask(names ...string) error {
+	if _, err := io.WriteString(c.in, strings.Join(names, "\n")+"\n"); err != nil {
+		return fmt.Errorf("asking git cat-file for %q: %w", names[0], err)
+	}
+	return nil
+}
+
+// answer reads what git says to one name: a line "id type size", the bytes and a line feed. After an
+// error other than ErrNotFound the process is of no more use.
+func (c *catProc) answer(name string, max int64) (id, kind string, raw []byte, err error) {
 	line, err := c.out.ReadString('\n')
 	if err != nil {
-		return "", nil, fmt.Errorf("reading %q from git cat-file: %w", id, err)
+		return "", "", nil, fmt.Errorf("reading %q from git cat-file: %w", name, err)
 	}
 	fields := strings.Fields(line)
 	if len(fields) == 2 && fields[1] == "missing" {
-		return "", nil, fmt.Errorf("object %q: %w", id, ErrNotFound)
+		return "", "", nil, fmt.Errorf("object %q: %w", name, ErrNotFound)
 	}
-	if len(fields) != 3 || fields[0] != id {
-		return "", nil, fmt.Errorf("reading %q from git cat-file: unexpected answer %q", id, line)
+	if len(fields) != 3 || !fullID(fields[0]) {
+		return "", "", nil, fmt.Errorf("reading %q from git cat-file: unexpected answer %q", name, line)
 	}
 	size, err := strconv.ParseInt(fields[2], 10, 64)
 	if err != nil {
-		return "", nil, fmt.Errorf("reading %q from git cat-file: %w", id, err)
+		return "", "", nil, fmt.Errorf("reading %q from git cat-file: %w", name, err)
 	}
 	if size > max {
-		return "", nil, &LimitError{What: objectBytes, Limit: max, Where: id}
+		return "", "", nil, &LimitError{What: objectBytes, Limit: max, Where: name}
 	}
-	raw := make([]byte, size+1)
+	raw = make([]byte, size+1)
 	if _, err := io.ReadFull(c.out, raw); err != nil {
-		return "", nil, fmt.Errorf("reading %q from git cat-file: %w", id, err)
+		return "", "", nil, fmt.Errorf("reading %q from git cat-file: %w", name, err)
 	}
-	return fields[1], raw[:size:size], nil
+	return fields[0], fields[1], raw[:size:size], nil
 }

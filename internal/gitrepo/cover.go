@@ -116,7 +116,10 @@ func (d stepDiff) touches() change.Found {
 }
 
 func (c *coverage) readCommits(ctx context.Context) error {
-	for _, id := range c.ids {
+	for i, id := range c.ids {
+		if i%mostCommits == 0 {
+			c.repo.commitsAhead(ctx, c.repo.unknown(c.ids[i:min(i+mostCommits, len(c.ids))]))
+		}
 		o, err := c.repo.Object(ctx, id)
 		if passable(err) && !errors.Is(err, ErrNotFound) {
 			sig := change.Signature{State: change.Malformed, Detail: err.Error()}
@@ -127,6 +130,7 @@ func (c *coverage) readCommits(ctx context.Context) error {
 		}
 		c.commits = append(c.commits, o.Commit)
 	}
+	c.unitsAhead(ctx)
 	return nil
 }
 
@@ -148,6 +152,9 @@ func (c *coverage) readDiffs(ctx context.Context) error {
 	c.diffs, c.matters = make([]stepDiff, len(c.commits)), make([]int, len(c.commits))
 	room, roomToRuleOut := c.repo.limits.Entries, 2*c.repo.limits.Entries
 	for i := 1; i < len(c.commits); i++ {
+		if i%mostSteps == 1 {
+			c.readAhead(i, min(i+mostSteps, len(c.commits)))
+		}
 		d := &c.diffs[i]
 		found, err := c.compare(i)
 		if err != nil && !passable(err) {

@@ -40,7 +40,7 @@ type differ struct {
 	ctx     context.Context // of one comparison or cover
 	idBytes int
 	none    string            // the id that stands for nothing
-	trees   map[string][]byte // read before, since one tree is often compared twice
+	trees   map[string][]byte // read and vetted before, since one tree is often compared twice
 	held    int               // bytes in trees
 	found   []alteration
 	visited int // directories
@@ -65,31 +65,45 @@ func (d *differ) walk(dir string, depth int, before, after string) error {
 	if d.visited++; d.visited > d.repo.limits.Entries || depth > d.repo.limits.Depth {
 		return errTooMany
 	}
-	a, err := d.read(before)
+	old, err := d.read(before)
 	if err != nil {
 		return err
 	}
-	b, err := d.read(after)
+	new, err := d.read(after)
 	if err != nil {
 		return err
 	}
-	old, new := walker{raw: a, tree: before, d: d}, walker{raw: b, tree: after, d: d}
-	if err := errors.Join(old.advance(), new.advance()); err != nil {
-		return err
-	}
-	for old.more || new.more {
-		switch c := order(old, new); {
-		case c < 0:
-			err = d.change(dir, depth, &old.entry, nil)
-		case c > 0:
-			err = d.change(dir, depth, nil, &new.entry)
-		case old.entry.kind != new.entry.kind || !bytes.Equal(old.entry.id, new.entry.id):
-			err = d.change(dir, depth, &old.entry, &new.entry)
+	return d.alterations(old, new, func(old, new *rawEntry) error { return d.change(dir, depth, old, new) })
+}
+
+// alterations tells of each name that is not the same in two vetted tree objects, in the order of git.
+// What is not there is nil.
+func (d *differ) alterations(old, new []byte, tell func(old, new *rawEntry) error) error {
+	for differs := true; len(old) > 0 || len(new) > 0; {
+		if differs && bytes.Equal(old, new) {
+			return nil // asked after each difference only, and answered by the next, so all is read once
+		}
+		differs = false
+		if n := sameEntry(old, new, d.idBytes); n > 0 {
+			old, new = old[n:], new[n:]
+			continue
+		}
+		was, restOld, _ := nextEntry(old, d.idBytes)
+		is, restNew, _ := nextEntry(new, d.idBytes)
+		differs = true
+		var err error
+		switch c := was.compare(is); {
+		case len(new) == 0 || len(old) > 0 && c < 0:
+			old, err = restOld, tell(&was, nil)
+		case len(old) == 0 || c > 0:
+			new, err = restNew, tell(nil, &is)
+		default:
+			old, new = restOld, restNew
+			if was.kind != is.kind || !bytes.Equal(was.id, is.id) {
+				err = tell(&was, &is)
+			}
 		}
 		if err != nil {
-			return err
-		}
-		if err := step(&old, &new); err != nil {
 			return err
 		}
 	}
@@ -123,7 +137,7 @@ func (d *differ) change(dir string, depth int, old, new *rawEntry) error {
 	return d.walk(a.path, depth+1, below[0], below[1])
 }
 
-// read is the bytes of a tree object.
+// read is the bytes of a tree object, vetted.
 func (d *differ) read(id string) ([]byte, error) {
 	if id == "" {
 		return nil, nil
@@ -135,62 +149,20 @@ func (d *differ) read(id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return raw, d.hold(id, raw)
+}
+
+// hold vets and keeps a tree object whose id was recomputed.
+func (d *differ) hold(id string, raw []byte) error {
+	if refused := entries(raw, d.idBytes, func(rawEntry) {}); refused != "" {
+		return &MalformedError{ID: id, Reason: "tree " + refused}
+	}
 	const mostHeld = 32 << 20
 	if d.held += len(raw); d.held > mostHeld {
 		clear(d.trees)
 		d.held = len(raw)
 	}
 	d.trees[id] = raw
-	return raw, nil
-}
-
-// walker goes through the entries of one tree object.
-type walker struct {
-	d     *differ
-	tree  string
-	raw   []byte
-	entry rawEntry
-	more  bool
-}
-
-func (w *walker) advance() error {
-	last, began := w.entry, w.more
-	if w.more = len(w.raw) > 0; !w.more {
-		return nil
-	}
-	refused := ""
-	w.entry, w.raw, refused = nextEntry(w.raw, w.d.idBytes)
-	if refused == "" && began && last.compare(w.entry) >= 0 {
-		refused = "is not sorted"
-	}
-	if refused != "" {
-		return &MalformedError{ID: w.tree, Reason: "tree " + refused}
-	}
-	return nil
-}
-
-// order says which of two walkers stands at the name that comes first.
-func order(a, b walker) int {
-	switch {
-	case !a.more:
-		return 1
-	case !b.more:
-		return -1
-	}
-	return a.entry.compare(b.entry)
-}
-
-// step advances the walker that stands first, or both.
-func step(a, b *walker) error {
-	c := order(*a, *b)
-	if c <= 0 {
-		if err := a.advance(); err != nil {
-			return err
-		}
-	}
-	if c >= 0 {
-		return b.advance()
-	}
 	return nil
 }
 

@@ -21,6 +21,11 @@ func TestDiffAgainstGit(t *testing.T) {
 	f.set("refs/heads/main", ids[0])
 	r := f.clone()
 	d := r.newDiffer(ctx(t), sha1Hex)
+	var pairs [][2]string
+	for i := 1; i < len(ids); i++ { // the others are read one by one
+		pairs = append(pairs, [2]string{f.git("rev-parse", ids[i-1]+"^{tree}"), f.git("rev-parse", ids[i]+"^{tree}")})
+	}
+	d.readAhead(pairs)
 	for _, a := range ids {
 		for _, b := range ids {
 			var want []string

@@ -31,7 +31,11 @@ func (r *Repo) Chain(ctx context.Context, base, head string) ([]string, error) {
 func (r *Repo) chain(ctx context.Context, base, head string) ([]string, error) {
 	const few = 64
 	var back []string // newest first
-	for at := head; at != base; {
+	for at, ahead := head, 1; at != base; {
+		if _, ok := recall(r.known, r.known.objects, at); !ok {
+			r.chainAhead(ctx, at, ahead)
+			ahead = min(2*ahead, mostBack)
+		}
 		o, err := r.Object(ctx, at)
 		if len(back) == min(few, r.limits.Commits) || err != nil && passable(err) || err == nil && len(o.Parents) == 0 {
 			return r.chainByGit(ctx, base, head)

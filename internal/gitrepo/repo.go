@@ -100,10 +100,10 @@ func (r *Repo) readUnchecked(ctx context.Context, id, kind string, max int64) ([
 
 // holds is nil where the repository holds a commit of this id, whether or not it can be parsed.
 func (r *Repo) holds(ctx context.Context, id string) error {
-	if _, ok := recall(r.known, r.known.objects, id); ok {
-		return nil
+	_, err := r.Object(ctx, id)
+	if errors.Is(err, ErrMalformed) {
+		_, err = r.read(ctx, id, "commit", maxCommit)
 	}
-	_, err := r.read(ctx, id, "commit", maxCommit)
 	return err
 }
 

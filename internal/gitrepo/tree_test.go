@@ -203,7 +203,7 @@ func TestT43PoisonedObjectIsDetected(t *testing.T) {
 	m := f.mirror(Options{})
 	good := f.git("rev-parse", c0+":apps/web.yaml")
 	evil := "privileged: true\n"
-	poison(t, m, good, evil)
+	poison(t, m, good, "blob", evil)
 	tree, err := m.Tree(ctx(t), c0)
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,14 @@ type rawEntry struct {
 	id   []byte // binary
 }
 
+// dirID is the id of a directory, in hex; empty for whatever else, or nothing, stands there.
+func (e *rawEntry) dirID() string {
+	if e == nil || e.kind != Directory {
+		return ""
+	}
+	return hex.EncodeToString(e.id)
+}
+
 // nextEntry cuts the first entry off a tree object: mode, space, name, NUL, id in binary. It returns
 // why an entry is refused: where git and a file system could see different things under one name.
 func nextEntry(raw []byte, idBytes int) (e rawEntry, rest []byte, refused string) {
@@ -30,6 +38,37 @@ func nextEntry(raw []byte, idBytes int) (e rawEntry, rest []byte, refused string
 		return e, nil, "has an entry with a name that no file can have"
 	}
 	return rawEntry{kind: kind, name: name, id: rest[:idBytes]}, rest[idBytes:], ""
+}
+
+// entries goes through a tree object, and returns why it is refused, if it is.
+func entries(raw []byte, idBytes int, found func(rawEntry)) (refused string) {
+	var last rawEntry
+	for len(raw) > 0 {
+		var e rawEntry
+		if e, raw, refused = nextEntry(raw, idBytes); refused != "" {
+			return refused
+		}
+		if last.name != nil {
+			switch c := last.compare(e); {
+			case c > 0:
+				return "is not sorted"
+			case c == 0:
+				return "has two entries of one name"
+			}
+		}
+		found(e)
+		last = e
+	}
+	return ""
+}
+
+// sameEntry is the length of the entry that two tree objects begin with, or 0 where they begin otherwise.
+func sameEntry(a, b []byte, idBytes int) int {
+	n := bytes.IndexByte(a, 0) + 1 + idBytes
+	if n > len(a) || n > len(b) || !bytes.Equal(a[:n], b[:n]) {
+		return 0
+	}
+	return n
 }
 
 // kindOf is what a mode in a tree object means. 100664 was written by the first versions of git.
@@ -96,21 +135,18 @@ type listing struct {
 // parseTree reads a tree object whole. It returns why an object is refused.
 func parseTree(raw []byte, idBytes int) (l listing, refused string) {
 	l.byName = map[string]Entry{}
-	var last rawEntry
-	for len(raw) > 0 {
-		var e rawEntry
-		if e, raw, refused = nextEntry(raw, idBytes); refused != "" {
-			return l, refused
-		}
-		name := string(e.name)
-		if _, seen := l.byName[name]; seen {
-			return l, "has two entries of one name"
-		}
-		if last.name != nil && last.compare(e) >= 0 {
-			return l, "is not sorted"
-		}
-		full := Entry{Name: name, Kind: e.kind, ID: hex.EncodeToString(e.id)}
-		l.entries, l.byName[name], last = append(l.entries, full), full, e
+	twice := false
+	refused = entries(raw, idBytes, func(e rawEntry) {
+		full := Entry{Name: string(e.name), Kind: e.kind, ID: hex.EncodeToString(e.id)}
+		_, seen := l.byName[full.Name]
+		twice = twice || seen
+		l.entries, l.byName[full.Name] = append(l.entries, full), full
+	})
+	if refused == "" && twice {
+		refused = "has two entries of one name"
+	}
+	if refused != "" {
+		return listing{}, refused
 	}
 	slices.SortFunc(l.entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return l, ""
