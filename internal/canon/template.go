@@ -60,8 +60,7 @@ var podAdditions = []string{
 	`metadata.labels["job-name"]`, `metadata.labels["controller-uid"]`,
 	`metadata.annotations["batch.kubernetes.io/*"]`, `metadata.annotations["kubernetes.io/limit-ranger"]`,
 	`metadata.finalizers[="batch.kubernetes.io/job-tracking"]`,
-	"spec.nodeName", "spec.priority", "spec.priorityClassName", "spec.preemptionPolicy", "spec.tolerations",
-	"spec.overhead",
+	"spec.nodeName", "spec.priority", "spec.priorityClassName", "spec.preemptionPolicy", "spec.overhead",
 }
 
 // templateOf is the child as its owner asks for it, and the fields in which the two may differ.
@@ -145,6 +144,9 @@ func podOf(owner, child *Object, spec map[string]any) (want map[string]any, mayD
 	}
 	if podSpec["hostNetwork"] == true { // each port is the node's too; the API server admits no other number
 		mayDiffer = append(mayDiffer, "spec.containers[*].ports[*].hostPort", "spec.initContainers[*].ports[*].hostPort")
+	}
+	if tolerated(owner.meta.Kind.Kind, podSpec, child) {
+		mayDiffer = append(mayDiffer, "spec.tolerations")
 	}
 	switch owner.meta.Kind.Kind {
 	case "DaemonSet":
