@@ -41,9 +41,15 @@ var globalLogger = []string{
 	"SetOutput", "SetFlags", "SetPrefix",
 }
 
+// muffler matches the one use of the global logger: it keeps what net/http quotes of a server out of the log.
+var muffler = regexp.MustCompile(`^cmd/fairway/main\.go:[0-9]+: log\.SetOutput$`)
+
 func TestBans(t *testing.T) {
 	for _, p := range load(t) {
 		for _, use := range p.uses("log", globalLogger) {
+			if muffler.MatchString(use) {
+				continue
+			}
 			t.Errorf("%s: there is no global logger: take a logr.Logger", use)
 		}
 		for _, s := range p.files {

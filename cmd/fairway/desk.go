@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -97,10 +96,6 @@ func (d *desk) why(err error) string {
 	var limited *forge.LimitedError
 	if errors.As(err, &limited) && d.told != "" {
 		return d.told
-	}
-	var asked *url.Error // names the whole address, and then what matters
-	if errors.As(err, &asked) {
-		err = asked.Err
 	}
 	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return d.at.Host + ": " + text

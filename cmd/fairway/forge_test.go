@@ -105,7 +105,7 @@ func (p *fakeForge) land(author string, files map[string]string) (merge string, 
 	pushed := p.tick()
 	d = &forge.Dossier{
 		Change: forge.Change{
-			Number: number, Title: "a change", URL: fmt.Sprintf("https://git.example.com/acme/apps/pulls/%d", number), State: forge.Merged,
+			Number: number, URL: fmt.Sprintf("https://git.example.com/acme/apps/pulls/%d", number), State: forge.Merged,
 			Repository: "77", Target: "main", Head: head, HeadRef: ref, Landed: merge, Author: person(author), UpdatedAt: pushed, MergedAt: pushed.Add(time.Hour),
 		},
 		Heads: []forge.Head{{Commit: head, At: pushed, By: person(author)}}, HeadsKnown: change.Present,
@@ -120,7 +120,7 @@ func (p *fakeForge) says(d *forge.Dossier, who string, opinion forge.Opinion) *f
 	at := p.tick()
 	d.UpdatedAt = at
 	d.Reviews = append(d.Reviews, forge.Review{
-		ID: fmt.Sprintf("%d%d", d.Number, len(d.Reviews)), Reviewer: person(who), Opinion: opinion, Commit: d.Head, SubmittedAt: at, URL: d.URL + "#r",
+		ID: fmt.Sprintf("%d%d", d.Number, len(d.Reviews)), Reviewer: person(who), Opinion: opinion, Commit: d.Head, SubmittedAt: at,
 	})
 	return &d.Reviews[len(d.Reviews)-1]
 }

@@ -124,7 +124,7 @@ func (a Access) dialer() *net.Dialer {
 				why = "beyond the private network, where a token is not sent without TLS"
 			}
 			if why != "" {
-				return fmt.Errorf("%w: address %s is %s", ErrHost, to.Addr(), why)
+				return &barredError{to.Addr().String(), why}
 			}
 			return nil
 		},

@@ -48,8 +48,7 @@ type Repository struct {
 // git is asked about.
 type Change struct {
 	Number     int64     `json:"number"`
-	Title      string    `json:"title,omitempty"`
-	URL        string    `json:"url,omitempty"` // of its page, for people
+	URL        string    `json:"url,omitempty"` // of its page, for people: see Page
 	State      State     `json:"state"`
 	Repository string    `json:"repository,omitempty"` // immutable id
 	Target     string    `json:"target"`               // branch it is to land on
@@ -85,7 +84,6 @@ type Review struct {
 	// is known to have re-pointed it.
 	Commit      string    `json:"commit,omitempty"`
 	SubmittedAt time.Time `json:"submittedAt"`
-	URL         string    `json:"url,omitempty"`
 }
 
 // Head is one state of the branch that a change is of.

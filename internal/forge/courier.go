@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -111,20 +110,10 @@ func (c *courier) receive(req *http.Request, resp *http.Response, known page) (*
 func vet(body []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if err := d.SkipValue(); err != nil {
-		return fmt.Errorf("%w: %s", ErrAnswer, firstLine(err))
+		return fmt.Errorf("%w: no JSON, or a name twice", ErrAnswer) // what exactly is the forge's text
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: something stands after it", ErrAnswer)
 	}
 	return nil
-}
-
-// firstLine keeps what an error says short, and free of what the answer holds beyond one line.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	const most = 200
-	if len(line) > most {
-		line = line[:most]
-	}
-	return strings.ToValidUTF8(line, "?")
 }

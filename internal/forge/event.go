@@ -101,7 +101,7 @@ func Decode(body []byte, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%w: %s", ErrAnswer, firstLine(err))
+		return fmt.Errorf("%w: another shape", ErrAnswer)
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func (f Facts) approval(d Dossier, principal string, r Review) change.Approval {
 		Principal: principal, Level: change.LevelForge, Decision: change.Approve,
 		Repository: f.Repository, Branch: d.Target, MergeBase: f.Unit.MergeBase, Head: f.Unit.Head,
 		HeadTree: f.HeadTree, RawDiffID: f.Unit.RawDiffID,
-		SaidAt: r.SubmittedAt, SeenAt: f.SeenAt, Source: cmp.Or(r.URL, d.URL),
+		SaidAt: r.SubmittedAt, SeenAt: f.SeenAt, Source: d.URL,
 	}
 }
 

@@ -248,12 +248,12 @@ func TestFoldIgnoresOrder(t *testing.T) {
 }
 
 func TestApprovalNamesTheLandedUnit(t *testing.T) {
-	r := approve("bob", 20)
-	r.URL = "https://forge/1#review-9"
-	got := Fold(dossier(r), facts()).Approvals
+	d := dossier(approve("bob", 20))
+	d.URL = "https://forge/shop/pulls/1"
+	got := Fold(d, facts()).Approvals
 	want := []change.Approval{{
 		Principal: "bob", Level: change.LevelForge, Decision: change.Approve, Repository: "https://forge/shop", Branch: "main",
-		MergeBase: "base", Head: "head", HeadTree: "tree", RawDiffID: "diff", SaidAt: at(20), SeenAt: at(59), Source: r.URL,
+		MergeBase: "base", Head: "head", HeadTree: "tree", RawDiffID: "diff", SaidAt: at(20), SeenAt: at(59), Source: d.URL,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

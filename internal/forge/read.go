@@ -3,7 +3,6 @@ package forge
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -34,23 +33,10 @@ func Pages[T any](most int, get func(page int) (items []T, next int, err error))
 	return all, nil
 }
 
-// Failed puts what a client library reports in the words of this package. status is that of the
-// answer, 0 where there was none.
-func Failed(doing string, status int, err error) error {
-	var limited *LimitedError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &limited), errors.Is(err, ErrTooMuch), errors.Is(err, ErrAnswer), errors.Is(err, ErrHost):
-		return fmt.Errorf("%s: %w", doing, err)
-	case status == http.StatusNotFound || status == http.StatusGone:
-		return fmt.Errorf("%s: %w", doing, ErrGone)
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fmt.Errorf("%s: %w", doing, ErrDenied)
-	case status != 0: // what the forge says about it can be a page long
-		return fmt.Errorf("%s: answer %d: %s", doing, status, firstLine(err))
-	}
-	return fmt.Errorf("%s: %w", doing, err)
+// Page is the address of a change's page: below the forge's front page, by the path that the Repository
+// names. What the forge says its address is could lead anywhere, and hold anything.
+func Page(front, repository, below string, number int64) string {
+	return strings.TrimSuffix(front, "/") + "/" + repository + below + strconv.FormatInt(number, 10)
 }
 
 // Split cuts a path into the owner and the name of a repository, or a team's organisation and name.
@@ -59,7 +45,7 @@ func Split(path string) (owner, name string, err error) {
 	owner, name, _ = strings.Cut(path, "/")
 	for _, part := range []string{owner, name} {
 		if strings.Trim(part, ".") == "" || strings.ContainsFunc(part, isStrange) {
-			return "", "", fmt.Errorf("path %q is not an owner and a name", path)
+			return "", "", errors.New("a path that is not an owner and a name") // whose it is, the caller knows
 		}
 	}
 	return owner, name, nil
@@ -89,7 +75,7 @@ func (c Change) Check(r Repository) error {
 	}
 	for _, id := range []string{c.Head, c.MergeBase, c.Landed} {
 		if id != "" && !IsCommit(id) {
-			return fmt.Errorf("%w: change %d names commit %q", ErrAnswer, c.Number, id)
+			return fmt.Errorf("%w: change %d names a commit that is none", ErrAnswer, c.Number)
 		}
 	}
 	if c.Head == "" || c.Target == "" || c.Repository == "" || c.Number <= 0 {

@@ -214,12 +214,32 @@ func exitCode(err error) int {
 	return -1
 }
 
-// redact cuts secrets and the user part of URLs out of what git said.
+// redact cuts secrets and the user part of URLs out of what git said, and whatever the remote said:
+// it was asked with a credential, and could give it back in a form that nobody recognises (T-38).
 func (g *git) redact(said string) string {
+	said = ownWords(said)
 	for _, s := range g.secrets {
 		said = strings.ReplaceAll(said, s, "***")
 	}
 	return withoutUserinfo(strings.Join(strings.Fields(said), " "))
+}
+
+// ownWords leaves out the lines that git passes on from a remote, and what follows where it begins one
+// itself. The first line may have lost its beginning, and could be the remote's.
+func ownWords(said string) string {
+	var own []string
+	for i, line := range strings.FieldsFunc(said, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if strings.HasPrefix(line, "remote:") || i == 0 && len(said) >= mostSaid {
+			continue
+		}
+		for _, quotes := range []string{"remote error: ", "bad line length character: ", "protocol error: unexpected ", "unknown response ", "redirect: "} {
+			if before, _, found := strings.Cut(line, quotes); found {
+				line = before + strings.TrimSuffix(quotes, ": ")
+			}
+		}
+		own = append(own, line)
+	}
+	return strings.Join(own, "\n")
 }
 
 // withoutUserinfo drops what stands between "://" and an "@" in the same word.
@@ -234,12 +254,14 @@ func withoutUserinfo(s string) string {
 	return strings.Join(words, " ")
 }
 
+// mostSaid is how much of what git says is kept: the end.
+const mostSaid = 4096
+
 // tail keeps the last bytes written to it.
 type tail []byte
 
 func (b *tail) Write(p []byte) (int, error) {
-	const most = 4096
-	*b = append(*b, p[max(0, len(p)-most):]...)
-	*b = (*b)[max(0, len(*b)-most):]
+	*b = append(*b, p[max(0, len(p)-mostSaid):]...)
+	*b = (*b)[max(0, len(*b)-mostSaid):]
 	return len(p), nil
 }

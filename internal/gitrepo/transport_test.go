@@ -170,3 +170,25 @@ func TestRedact(t *testing.T) {
 		t.Errorf("%q does not say where", got)
 	}
 }
+
+// TestT38RemoteIsNotQuoted: a remote that gives back what it was asked with, in a form that nobody would
+// recognise, is not passed on; what git says itself is.
+func TestT38RemoteIsNotQuoted(t *testing.T) {
+	const coded = "dXNlcjpodW50ZXIy"
+	g := &git{secrets: []string{"hunter2"}}
+	for said, want := range map[string]string{
+		"remote: " + coded + "\nfatal: Could not read from remote repository.":                  "fatal: Could not read from remote repository.",
+		"remote: a\rremote: " + coded + "\nfatal: early EOF":                                    "fatal: early EOF",
+		"fatal: remote error: " + coded:                                                         "fatal: remote error",
+		"fatal: protocol error: bad line length character: " + coded[:4]:                        "fatal: protocol error: bad line length character",
+		"fatal: unable to update url base from redirection:\n  asked: x\n   redirect: " + coded: "redirect",
+		strings.Repeat(coded, mostSaid/len(coded)) + "\nfatal: early EOF":                       "fatal: early EOF",
+	} {
+		var kept tail
+		_, _ = kept.Write([]byte(said))
+		got := (&gitError{command: "fetch", err: context.Canceled, said: g.redact(string(kept))}).Error()
+		if strings.Contains(got, coded[:4]) || !strings.Contains(got, want) {
+			t.Errorf("%q is told as %q, want %q in it and nothing of the remote's", said, got, want)
+		}
+	}
+}

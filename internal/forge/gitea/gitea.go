@@ -68,7 +68,7 @@ func (f *Forge) Changes(ctx context.Context, r forge.Repository, branch string, 
 		next := nextPage(resp)
 		var found []forge.Change
 		for _, p := range got {
-			read, err := changeOf(p, r)
+			read, err := f.changeOf(p, r)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -101,7 +101,7 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 		return forge.Dossier{}, forge.Failed(doing, status(resp), err)
 	}
 	d := forge.Dossier{ReviewsFixed: true}
-	if d.Change, err = changeOf(pull, r); err != nil {
+	if d.Change, err = f.changeOf(pull, r); err != nil {
 		return d, err
 	}
 	if d.Number != number {
@@ -174,12 +174,12 @@ func (f *Forge) Read(header http.Header, body []byte, secrets []forge.Secret) (e
 }
 
 // changeOf reads a pull request, as the listing and the page of one give it.
-func changeOf(p *sdk.PullRequest, r forge.Repository) (forge.Change, error) {
+func (f *Forge) changeOf(p *sdk.PullRequest, r forge.Repository) (forge.Change, error) {
 	if p == nil || p.Base == nil || p.Head == nil {
 		return forge.Change{}, fmt.Errorf("%w: a change without branches", forge.ErrAnswer)
 	}
 	c := forge.Change{
-		Number: p.Index, Title: p.Title, URL: p.HTMLURL, State: forge.Closed, Repository: forge.ID(p.Base.RepoID),
+		Number: p.Index, URL: forge.Page(f.url, r.Path, "/pulls/", p.Index), State: forge.Closed, Repository: forge.ID(p.Base.RepoID),
 		Target: p.Base.Ref, Head: p.Head.Sha, HeadRef: fmt.Sprintf("refs/pull/%d/head", p.Index), MergeBase: p.MergeBase,
 		Author: accountOf(p.Poster), UpdatedAt: timeOf(p.Updated),
 	}
@@ -221,7 +221,7 @@ func reviews(c *sdk.Client, owner, name string, number int64) ([]forge.Review, e
 			}
 			found = append(found, forge.Review{
 				ID: forge.ID(r.ID), Reviewer: accountOf(r.Reviewer), Opinion: opinionOf(r), Commit: r.CommitID,
-				SubmittedAt: r.Submitted, URL: r.HTMLURL,
+				SubmittedAt: r.Submitted,
 			})
 		}
 		return found, nextPage(resp), nil

@@ -26,6 +26,7 @@ const pageSize = 100
 
 // Forge reads one GitHub. It implements forge.Reader and forge.Hook.
 type Forge struct {
+	front  string // its front page
 	client *sdk.Client
 }
 
@@ -35,9 +36,10 @@ func New(a forge.Access) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
+	front := strings.TrimSuffix(strings.TrimSuffix(base.String(), "/"), "/api/v3")
 	switch host := strings.ToLower(base.Host); {
 	case host == "github.com" || host == "api.github.com":
-		base.Host, base.Path = "api.github.com", "/"
+		front, base.Host, base.Path = "https://github.com", "api.github.com", "/"
 	case !strings.HasSuffix(base.Path, "/api/v3/"):
 		base.Path += "api/v3/"
 	}
@@ -50,7 +52,7 @@ func New(a forge.Access) (*Forge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making client: %w", err)
 	}
-	return &Forge{client}, nil
+	return &Forge{front, client}, nil
 }
 
 // Changes implements forge.Reader.
@@ -69,7 +71,7 @@ func (f *Forge) Changes(ctx context.Context, r forge.Repository, branch string, 
 		next := resp.NextPage
 		var found []forge.Change
 		for _, p := range got {
-			read, err := changeOf(p, r)
+			read, err := f.changeOf(p, r)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -97,7 +99,7 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 		return forge.Dossier{}, forge.Failed(doing, status(resp), err)
 	}
 	d := forge.Dossier{Commits: pull.GetCommits(), HeadsKnown: change.CouldNotTell, PushersKnown: change.CouldNotTell}
-	if d.Change, err = changeOf(pull, r); err != nil {
+	if d.Change, err = f.changeOf(pull, r); err != nil {
 		return d, err
 	}
 	if d.Number != number {
@@ -154,9 +156,9 @@ func (f *Forge) Read(header http.Header, body []byte, secrets []forge.Secret) (e
 }
 
 // changeOf reads a pull request, as the listing and the page of one give it.
-func changeOf(p *sdk.PullRequest, r forge.Repository) (forge.Change, error) {
+func (f *Forge) changeOf(p *sdk.PullRequest, r forge.Repository) (forge.Change, error) {
 	c := forge.Change{
-		Number: int64(p.GetNumber()), Title: p.GetTitle(), URL: p.GetHTMLURL(), State: forge.Closed,
+		Number: int64(p.GetNumber()), URL: forge.Page(f.front, r.Path, "/pull/", int64(p.GetNumber())), State: forge.Closed,
 		Repository: forge.ID(p.GetBase().GetRepo().GetID()), Target: p.GetBase().GetRef(), Head: p.GetHead().GetSHA(),
 		HeadRef: fmt.Sprintf("refs/pull/%d/head", p.GetNumber()), Author: accountOf(p.GetUser()), UpdatedAt: p.GetUpdatedAt().Time,
 	}
@@ -182,7 +184,7 @@ func (f *Forge) reviews(ctx context.Context, owner, name string, number int) ([]
 			}
 			found = append(found, forge.Review{
 				ID: forge.ID(r.GetID()), Reviewer: accountOf(r.GetUser()), Opinion: opinionOf(r.GetState()), Commit: r.GetCommitID(),
-				SubmittedAt: r.GetSubmittedAt().Time, URL: r.GetHTMLURL(),
+				SubmittedAt: r.GetSubmittedAt().Time,
 			})
 		}
 		return found, resp.NextPage, nil

@@ -97,7 +97,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body, activity []byte) {
 		var pull sdk.PullRequest
 		if forge.Decode(body, &pull) == nil {
-			if c, err := changeOf(&pull, forge.Repository{ID: "7"}); err == nil && (!forge.IsCommit(c.Head) || c.Repository != "7") {
+			if c, err := new(Forge).changeOf(&pull, forge.Repository{ID: "7"}); err == nil && (!forge.IsCommit(c.Head) || c.Repository != "7") {
 				t.Errorf("change %+v", c)
 			}
 		}

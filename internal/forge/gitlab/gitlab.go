@@ -27,6 +27,7 @@ const pageSize = 100
 
 // Forge reads one GitLab. It implements forge.Reader and forge.Hook.
 type Forge struct {
+	front  string // its front page
 	client *sdk.Client
 }
 
@@ -36,6 +37,7 @@ func New(a forge.Access) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
+	front := strings.TrimSuffix(strings.TrimSuffix(base.String(), "/"), "/api/v4")
 	if !strings.HasSuffix(base.Path, "/api/v4/") {
 		base.Path += "api/v4/"
 	}
@@ -49,7 +51,7 @@ func New(a forge.Access) (*Forge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making client: %w", err)
 	}
-	return &Forge{client}, nil
+	return &Forge{front, client}, nil
 }
 
 // atOnce leaves the pace to forge.Access.
@@ -70,7 +72,7 @@ func (f *Forge) Changes(ctx context.Context, r forge.Repository, branch string, 
 		}
 		var found []forge.Change
 		for _, m := range got {
-			read, err := changeOf(m, r)
+			read, err := f.changeOf(m, r)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -90,7 +92,7 @@ func (f *Forge) Dossier(ctx context.Context, r forge.Repository, number int64) (
 		return forge.Dossier{}, forge.Failed(doing, status(resp), err)
 	}
 	d := forge.Dossier{HeadsKnown: change.CouldNotTell, PushersKnown: change.CouldNotTell}
-	if d.Change, err = changeOf(&m.BasicMergeRequest, r); err != nil {
+	if d.Change, err = f.changeOf(&m.BasicMergeRequest, r); err != nil {
 		return d, err
 	}
 	if d.Number != number {
@@ -136,9 +138,9 @@ func (f *Forge) Members(ctx context.Context, team string) ([]forge.Account, erro
 }
 
 // changeOf reads a merge request, as the listing and the page of one give it.
-func changeOf(m *sdk.BasicMergeRequest, r forge.Repository) (forge.Change, error) {
+func (f *Forge) changeOf(m *sdk.BasicMergeRequest, r forge.Repository) (forge.Change, error) {
 	c := forge.Change{
-		Number: m.IID, Title: m.Title, URL: m.WebURL, State: forge.Closed, Repository: forge.ID(m.TargetProjectID),
+		Number: m.IID, URL: forge.Page(f.front, r.Path, "/-/merge_requests/", m.IID), State: forge.Closed, Repository: forge.ID(m.TargetProjectID),
 		Target: m.TargetBranch, Head: m.SHA, HeadRef: fmt.Sprintf("refs/merge-requests/%d/head", m.IID),
 		Author: userOf(m.Author), UpdatedAt: timeOf(m.UpdatedAt),
 	}

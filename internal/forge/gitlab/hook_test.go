@@ -97,7 +97,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body, event []byte) {
 		var m sdk.BasicMergeRequest
 		if forge.Decode(body, &m) == nil {
-			if c, err := changeOf(&m, forge.Repository{ID: "7"}); err == nil && (!forge.IsCommit(c.Head) || c.Repository != "7") {
+			if c, err := new(Forge).changeOf(&m, forge.Repository{ID: "7"}); err == nil && (!forge.IsCommit(c.Head) || c.Repository != "7") {
 				t.Errorf("change %+v", c)
 			}
 		}
