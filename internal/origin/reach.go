@@ -85,14 +85,14 @@ type argoDestination struct {
 }
 
 // elsewhere reports whether the destination is another cluster for sure: patterns, templates and what
-// denies may be this one.
+// denies may be this one. A project's destination fits by its server or by its name, so where both are
+// there both must be of another.
 func (d argoDestination) elsewhere() bool {
-	pattern := func(s string) bool { return strings.ContainsAny(s, "*?[]{}!") }
-	switch {
-	case d.Server != "":
-		return d.Server != "https://kubernetes.default.svc" && !pattern(d.Server)
-	case d.Name != "":
-		return d.Name != "in-cluster" && !pattern(d.Name)
+	if d.Server == "" && d.Name == "" {
+		return false
 	}
-	return false
+	other := func(s, here string) bool {
+		return s == "" || !strings.EqualFold(strings.TrimRight(s, "/"), here) && !strings.ContainsAny(s, "*?[]{}!")
+	}
+	return other(d.Server, "https://kubernetes.default.svc") && other(d.Name, "in-cluster")
 }
