@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/fairway-dev/fairway/internal/cli"
@@ -12,9 +13,12 @@ import (
 	"github.com/fairway-dev/fairway/internal/render/worker"
 )
 
-// workerMemory is what one render may use. The limits on what it reads keep every honest source far
-// below it.
-const workerMemory = 1 << 30
+// What one render may use, where nothing else is said; and what it should have, at least, before two run at
+// a time. 3000 objects by Kustomize take 200 to 320 MiB.
+const (
+	workerMemory  = 1 << 30
+	workerComfort = 320 << 20
+)
 
 // workerProcessor is how long one render may compute. The largest honest ones take some seconds.
 const workerProcessor = 20 * time.Second
@@ -31,7 +35,20 @@ func newRenderer(scope render.Scope) (renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the program to render with: %w", err)
 	}
-	return worker.New(worker.Options{Command: []string{self, cli.RenderWorker}, Memory: workerMemory, Parallel: 2, Processor: workerProcessor}, render.DefaultLimits(), scope), nil
+	parallel, memory := workers(debug.SetMemoryLimit(-1))
+	return worker.New(worker.Options{Command: []string{self, cli.RenderWorker}, Memory: memory, Parallel: parallel, Processor: workerProcessor}, render.DefaultLimits(), scope), nil
+}
+
+// workers says how many render at a time, and how much memory each may take: together as much as GOMEMLIMIT
+// leaves this process. They live in the same container, and a kernel that finds it full ends all of it:
+// if what a repository makes them take did not stay below the container's limit, one push would keep the
+// prover from working (T-33). Where GOMEMLIMIT says nothing each has its fill.
+func workers(limit int64) (parallel int, each uint64) {
+	all := uint64(max(limit, 0)) //nolint:gosec // it is not negative
+	if all/2 >= workerComfort {
+		return 2, min(all/2, workerMemory)
+	}
+	return 1, all
 }
 
 // renderWorker is the other side: it renders one source that standard input asks for.

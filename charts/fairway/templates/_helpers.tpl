@@ -21,11 +21,11 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}{{ else }}{{ $name }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* What the Go runtime is told of a limit of memory: 90 % of it. */}}
+{{/* What the Go runtime is told of a limit of memory: a share of it, in percent. */}}
 {{- define "fairway.gomemlimit" -}}
-{{- $mi := trimSuffix "Mi" . | trimSuffix "Gi" | int64 -}}
-{{- if hasSuffix "Gi" . }}{{ $mi = mul $mi 1024 }}{{ end -}}
-{{ div (mul $mi 9) 10 }}MiB
+{{- $mi := trimSuffix "Mi" .memory | trimSuffix "Gi" | int64 -}}
+{{- if hasSuffix "Gi" .memory }}{{ $mi = mul $mi 1024 }}{{ end -}}
+{{ div (mul $mi .percent) 100 }}MiB
 {{- end }}
 
 {{/* The security of every pod: what the restricted Pod Security Standard asks for, and more. */}}
