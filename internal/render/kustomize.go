@@ -82,7 +82,7 @@ func kustomizeTo(v *view, c *collector, dir string, finish func(resmap.ResMap) e
 func run(files *kustomizeFS, dir string, finish func(resmap.ResMap) error) (text []byte, err error) {
 	defer refusePanic(dir, &err)
 	options := krusty.MakeDefaultOptions()
-	options.Reorder = krusty.ReorderOptionUnspecified // objects are sorted later
+	options.Reorder = krusty.ReorderOptionNone // objects are sorted later, in less time
 	options.LoadRestrictions = types.LoadRestrictionsNone
 	options.PluginConfig = types.DisabledPluginConfig()
 	built, err := krusty.MakeKustomizer(options).Run(files, path.Join("/", dir))

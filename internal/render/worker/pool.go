@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 		return render.Result{}, nil, err
 	}
 	s := server{link: newLink(out, in), tree: tree, scope: p.scope, limits: p.limits}
-	done, talkErr := s.talk(task{Source: src, Limits: p.limits, Memory: p.options.Memory, Processor: p.options.Processor})
+	done, talkErr := s.talk(task{Source: src, Limits: p.limits, Memory: p.options.Memory, Processor: p.processor()})
 	_ = in.Close() // the worker ends where it asks on; it may be gone already
 	waitErr := cmd.Wait()
 	switch {
@@ -96,6 +97,8 @@ func (p *Pool) run(ctx context.Context, tree fs.FS, src render.Source) (render.R
 	return render.Result{Objects: objects, Closure: done.Closure}, done.Refusal, err
 }
 
+func (p *Pool) processor() time.Duration { return cmp.Or(p.options.Processor, p.limits.Time) }
+
 // exhausted is the status with which a worker ends that has used up what it may: the Go runtime's own for
 // memory, stack and threads.
 const exhausted = 2
@@ -109,7 +112,8 @@ func (p *Pool) fault(src render.Source, waitErr error) (*render.Refusal, error) 
 		return nil, waitErr
 	}
 	if exit.ExitCode() == exhausted {
-		detail := fmt.Sprintf("needs more than %d MiB of memory to render, or does not end", p.options.Memory>>20)
+		detail := fmt.Sprintf("needs more than %d MiB of memory or %v of computing to render, or does not end; a source of fewer objects needs less",
+			p.options.Memory>>20, p.processor())
 		return &render.Refusal{Reason: render.TooLarge, File: src.Path, Detail: detail, MayPass: true}, nil
 	}
 	detail := "ends the program that renders it; build it by hand to see why"

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +22,11 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	<-time.After(time.Nanosecond) // the runtime opens what timers need with the first of them
-	if err := confine(t.Memory, cmp.Or(t.Processor, t.Limits.Time)); err != nil {
+	if err := confine(t.Memory, t.Processor); err != nil {
 		return fmt.Errorf("confining the worker: %w", err)
 	}
-	debug.SetMemoryLimit(int64(t.Memory / 2)) // collect garbage long before the hard limit
+	debug.SetMemoryLimit(int64(t.Memory / 2)) // collect garbage long before the hard limit,
+	debug.SetGCPercent(400)                   // and seldom until then: a worker lives for one render
 	tree := remote{conversation}
 	result, refusal, err := render.New(t.Limits, tree).Render(ctx, tree, t.Source)
 	done := outcome{Closure: result.Closure, Refusal: refusal}
