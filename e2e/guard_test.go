@@ -65,26 +65,32 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// metric is the sum of a metric's series whose labels hold a text.
-func (l *serveLab) metric(ctx context.Context, name, labels string) (float64, error) {
+// metrics are all metrics of the program, as it serves them.
+func (l *serveLab) metrics(ctx context.Context) (string, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(l.pair.CA)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.listen+"/metrics", nil)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
+	return string(text), err
+}
+
+// metric is the sum of a metric's series whose labels hold a text.
+func (l *serveLab) metric(ctx context.Context, name, labels string) (float64, error) {
+	text, err := l.metrics(ctx)
 	if err != nil {
 		return 0, err
 	}
 	sum := 0.0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, name) || !strings.Contains(line, labels) {
 			continue
 		}
