@@ -106,7 +106,11 @@ func unsigned(c commitCase, commit signed) (string, Outcome) {
 	case s.State == change.Unsigned:
 		return "is not signed", Deny
 	}
-	return "has a signature that does not count: " + plain(string(s.State)), Deny
+	why := "has a signature that does not count: " + plain(string(s.State))
+	if s.Detail != "" {
+		why += ", " + plain(s.Detail)
+	}
+	return why, Deny
 }
 
 // byForge says why the forge's signature does not count, or Allow.

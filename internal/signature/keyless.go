@@ -34,8 +34,7 @@ const sigstore = "1.3.6.1.4.1.57264."
 const maxTrustRoot = 64 << 10
 
 // noEntry is what somebody reads whose gitsign asks the log when it verifies, instead of keeping the proof.
-const noEntry = "it carries no entry of a transparency log, and none is fetched: " +
-	"sign with git config gitsign.rekorMode offline"
+const noEntry = "sign with git config gitsign.rekorMode offline: its log entry is missing"
 
 // identity is a name and who says so, both letter by letter as a certificate carries them.
 type identity struct{ name, issuer string }
@@ -136,7 +135,7 @@ func (k *Keyring) lookKeyless(in Input, m *message) finding {
 	}
 	owner := k.keyless[who]
 	if owner == nil || owner.shared {
-		f.state, f.detail = change.UnknownKey, "no principal, or more than one, has the identity "+quoted(who.name)+" of the issuer "+quoted(who.issuer)
+		f.state, f.detail = change.UnknownKey, quoted(who.name)+" of "+quoted(who.issuer)+" is no principal's identity, or that of two"
 		return f
 	}
 	signed, err := m.bundle()
