@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
@@ -38,16 +39,28 @@ spec:
         commitClaim: ci.example.com/sha
 `
 
-// ciLab is a shop that a pipeline delivers.
+// pipelinesMayWrite gives pipelines all rights of RBAC, by the name that the API server takes from their token.
+const pipelinesMayWrite = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: pipelines}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "ci:pipeline"}]
+`
+
+// ciLab is a shop that a pipeline delivers, with tokens of an issuer that the API server knows.
 type ciLab struct {
 	*serveLab
-	tools string // a folder with fairway and kubectl in it
+	tools  string // a folder with fairway and kubectl in it
+	issuer *issuer
 }
 
 func newCILab(t *testing.T) *ciLab {
 	t.Helper()
-	l := &ciLab{serveLab: newServeLab(t), tools: t.TempDir()}
+	l := &ciLab{tools: t.TempDir(), issuer: newIssuer(t)}
+	options := controlplane.Options{ControllerManager: true, ExtraAPIServerArgs: []string{"--authentication-config=" + l.issuer.configuration()}}
+	l.serveLab = newServeLabOn(t, options, (*serveLab).serve)
 	l.admitted(l.apply("admin", "admin", manifest(t, ciBinding)))
+	l.admitted(l.apply("admin", "admin", manifest(t, pipelinesMayWrite)))
 	program, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -64,12 +77,13 @@ func newCILab(t *testing.T) *ciLab {
 	return l
 }
 
-// token is the kubeconfig of a pipeline whose token has claims: the API server gets them as the user's
-// extra, here by impersonation, with OIDC from the token itself.
+// token is the kubeconfig of a pipeline whose token has claims: the API server gives them to Fairway as the
+// user's extra.
 func (l *ciLab) token(claims map[string]string) string {
 	l.t.Helper()
 	path := filepath.Join(l.t.TempDir(), "kubeconfig")
-	if err := controlplane.WriteKubeconfig(path, l.config("gateway")); err != nil {
+	config := rest.AnonymousClientConfig(l.config("gateway"))
+	if err := controlplane.WriteKubeconfig(path, config); err != nil {
 		l.t.Fatal(err)
 	}
 	file, err := clientcmd.LoadFromFile(path)
@@ -77,11 +91,7 @@ func (l *ciLab) token(claims map[string]string) string {
 		l.t.Fatal(err)
 	}
 	for _, user := range file.AuthInfos {
-		user.Impersonate, user.ImpersonateGroups = "ci:"+claims["repository"], []string{"system:masters"}
-		user.ImpersonateUserExtra = map[string][]string{}
-		for name, value := range claims {
-			user.ImpersonateUserExtra["ci.example.com/"+name] = []string{value}
-		}
+		user.Token = l.issuer.token(claims)
 	}
 	if err := clientcmd.WriteToFile(*file, path); err != nil {
 		l.t.Fatal(err)
@@ -123,7 +133,8 @@ func (l *ciLab) kubectl(commit, kubeconfig, text string) error {
 	return l.run(commit, kubeconfig, "kubectl", "apply", "--server-side", "--field-manager", "deployer", "-f", file)
 }
 
-// TestCI has a pipeline deliver, with the job of examples/ci and the real kubectl.
+// TestCI has a pipeline deliver, with the job of examples/ci, the real kubectl, and tokens that the API server
+// reads by the configuration of docs/engines/ci.md.
 func TestCI(t *testing.T) {
 	l := newCILab(t)
 	first := l.tip()
@@ -140,10 +151,18 @@ func TestCI(t *testing.T) {
 		other[name] = value
 		l.says(l.deliver(first, l.token(other)), "FW218", "is delivered by")
 	}
+	// A token of another audience, or of nobody that the API server knows, is no token.
+	for name, value := range map[string]string{"aud": "elsewhere", "iss": "https://elsewhere.example.com"} {
+		other := claims(first)
+		other[name] = value
+		if err := l.deliver(first, l.token(other)); err == nil || !strings.Contains(err.Error(), "provide credentials") {
+			t.Errorf("%s %s: %v", name, value, err)
+		}
+	}
 	// An object that says nothing, with a token that names no commit: the refusal names the command that
 	// mends it.
 	silent := claims(first)
-	delete(silent, "sha")
+	silent["sha"] = ""
 	l.says(l.kubectl(first, l.token(silent), story.Banner), "FW207", "fairway stamp")
 	// A stamp of another repository, or against the token, is a contradiction.
 	l.says(l.kubectl(first, l.token(silent), stamp("other", first)), "FW208", "fairway stamp")
