@@ -256,9 +256,10 @@ func (l *helmLab) refusesHands(first string) {
 	l.refused(err, "[FW2")
 	_, err = l.typedAs("deployer").AppsV1().Deployments("shop").Update(l.t.Context(), d, metav1.UpdateOptions{FieldManager: "helm"})
 	l.refused(err, "[FW2")
-	// The hook alone may go before Git drops it: it is run, and gone.
+	// The hook alone may go before Git drops it, by those who run it: it is run, and gone.
 	err = l.typedAs("deployer").AppsV1().Deployments("shop").Delete(l.t.Context(), "shop", metav1.DeleteOptions{})
 	l.refused(err, "renders it")
+	l.refused(l.typedAs("sara").BatchV1().Jobs("shop").Delete(l.t.Context(), "migrate", metav1.DeleteOptions{}), "renders it")
 }
 
 func (l *helmLab) guardsRecords() {
@@ -341,9 +342,24 @@ func (l *helmLab) revision() string {
 	return list.Items[0].Labels["version"]
 }
 
+// resumes: after an uninstall that was refused helm takes the release for one that is going, and upgrades it no
+// more. A roll-back to the revision that was deployed, which is of the commit that is delivered, ends that.
+func (l *helmLab) resumes() {
+	list, err := l.typed.CoreV1().Secrets("shop").List(l.t.Context(), metav1.ListOptions{LabelSelector: "owner=helm,status=uninstalling"})
+	if err != nil || len(list.Items) != 1 {
+		l.t.Fatalf("%d releases are going: %v", len(list.Items), err)
+	}
+	if err := l.upgrade(l.tip()); err == nil || strings.Contains(err.Error(), "fairway.dev") {
+		l.t.Errorf("helm upgrades a release that is going: %v", err)
+	}
+	l.admitted(l.helm(l.tip(), "rollback", "shop", list.Items[0].Labels["version"]))
+	l.admitted(l.upgrade(l.tip()))
+}
+
 func (l *helmLab) uninstalls() {
 	// Without --debug helm keeps the reason to itself.
 	l.says(l.helm(l.tip(), "uninstall", "shop", "--no-hooks", "--debug"), "renders it")
+	l.resumes()
 	gone := map[string]string{}
 	for name := range shopChart() {
 		if strings.Contains(name, "/templates/") {

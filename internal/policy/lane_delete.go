@@ -8,9 +8,9 @@ import (
 // deleteLane: an object may go where Git had it and has it no more (ruling 17): the newest proof
 // that the tier admits, of every source, does not render it, in whatever version, and a delivered
 // one did. It may also go where its source lets the engine re-create objects and the live object
-// is not what Git renders any more, and where it is a hook of a chart, as it was delivered: Helm runs one
-// and removes it. Whoever asks, anything else stays, and an object that no source ever delivered is
-// nobody's to prune. A Namespace takes everything in it along, so it goes when its sources render nothing
+// is not what Git renders any more, and where it is a hook of a chart, as it was delivered, and goes by those
+// who deliver it: Helm runs one and removes it. Whoever asks, anything else stays, and an object that no source
+// ever delivered is nobody's to prune. A Namespace takes everything in it along, so it goes when its sources render nothing
 // in it any more either. The binding that seals the install goes by
 // break-glass alone (ruling 9).
 func deleteLane(q *question) answer {
@@ -38,7 +38,7 @@ func (q *question) gone() Finding {
 		}
 		told[r.Source] = true
 		switch {
-		case r.Absent == change.Absent && !q.recreates(r) && r.Hook != change.Present:
+		case r.Absent == change.Absent && !q.recreates(r) && !q.removesHook(r):
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders it")
 		case r.Fills == change.Present:
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders what is in it")
@@ -65,6 +65,20 @@ func (q *question) gone() Finding {
 		return unmet(CodeCannotTell, Unknown, "nobody could tell whether Git ever delivered it")
 	}
 	return Finding{Outcome: Allow}
+}
+
+// removesHook reports whether the object is a hook, and whoever removes it one of those who run it: whom its source
+// lists, or else the engines of the install. To anybody else a hook is an object like others.
+func (q *question) removesHook(r RenderFact) bool {
+	s, ok := q.f.Binding.SourceNamed(r.Source)
+	if !ok || r.Hook != change.Present {
+		return false
+	}
+	user := q.f.Request.User
+	if len(s.Via.Users)+len(s.Via.Claims) == 0 {
+		return listed(q.f.Install.Engines, user.Name)
+	}
+	return s.Via.Delivers(user.Name, user.Extra)
 }
 
 // recreates reports whether the engine may delete the object to make it anew.

@@ -29,6 +29,11 @@ func releases() []situation {
 			return f
 		}
 	}
+	hook := func(live change.Found, via tier.Via, user string) func(tier.Tier) Facts {
+		return func(t tier.Tier) Facts {
+			return with(by(deleted(t, change.Absent, change.Present), user), func(f *Facts) { f.Renders[0].Hook, f.Binding.Sources[0].Via = live, via })
+		}
+	}
 	ci := tier.Via{Engine: "CI", Users: []string{"deployer"}}
 	token := tier.Via{Engine: "CI", Claims: []tier.Claim{{Key: "ci/repository", Values: []string{"acme/shop"}}, {Key: "ci/environment", Values: []string{"production", "canary"}}}}
 	return []situation{
@@ -46,12 +51,11 @@ func releases() []situation {
 		{"the record's name on another kind", as(change.Create, func(f *Facts) {
 			f.Request.Kind.Kind, f.Request.ID.Kind, f.Request.Resource.Resource = "ConfigMap", "ConfigMap", "configmaps"
 		})},
-		{"a hook goes that Git still renders", func(t tier.Tier) Facts {
-			return with(deleted(t, change.Absent, change.Present), func(f *Facts) { f.Renders[0].Hook = change.Present })
-		}},
-		{"a hook goes that nobody delivered so", func(t tier.Tier) Facts {
-			return with(deleted(t, change.Absent, change.Present), func(f *Facts) { f.Renders[0].Hook = change.CouldNotTell })
-		}},
+		{"a hook goes that Git still renders", hook(change.Present, tier.Via{Engine: "Helm", Users: []string{"deployer"}}, "deployer")},
+		{"a hook goes by somebody who does not deliver it", hook(change.Present, tier.Via{Engine: "Helm", Users: []string{"deployer"}}, "mallory")},
+		{"a hook goes by an engine of the install", hook(change.Present, tier.Via{Engine: "ArgoCD"}, "system:serviceaccount:flux-system:kustomize-controller")},
+		{"a hook goes by nobody's hand", hook(change.Present, tier.Via{}, "mallory")},
+		{"a hook goes that nobody delivered so", hook(change.CouldNotTell, tier.Via{Engine: "Helm", Users: []string{"deployer"}}, "deployer")},
 		{"delivered by a listed user", delivering(ci, "deployer", nil)},
 		{"T-14: proven, and delivered by somebody else", delivering(ci, "alice", nil)},
 		{"delivered with a fitting token", delivering(token, "ci-1", map[string][]string{"ci/repository": {"acme/shop"}, "ci/environment": {"x", "canary"}})},
