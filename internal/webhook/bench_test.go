@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/fairway-dev/fairway/internal/change"
@@ -119,5 +121,15 @@ func TestP1Allocations(t *testing.T) {
 	})
 	if all := testing.AllocsPerRun(200, newRig(data).once); all-decoding > 8 {
 		t.Errorf("%v allocations beyond the %v of decoding", all-decoding, decoding)
+	}
+}
+
+// BenchmarkLog is the front with the log line of each decision, beside BenchmarkHandler.
+func BenchmarkLog(b *testing.B) {
+	g := newRig(sized(b, 6<<10))
+	g.h = New(judgeFunc(open), Options{Log: logr.FromSlogHandler(slog.NewJSONHandler(io.Discard, nil))}).Handler()
+	b.ReportAllocs()
+	for b.Loop() {
+		g.once()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -23,7 +24,8 @@ type Server struct {
 	judge     Judge
 	ready     func() error
 	log       logr.Logger
-	tracer    Tracer // nil: nobody follows
+	decisions slog.Handler // what log writes to, for the line of each decision
+	tracer    Tracer       // nil: nobody follows
 	limits    Limits
 	metrics   *metrics
 	budget    *budget
@@ -52,17 +54,18 @@ func New(judge Judge, opts Options) *Server {
 	}
 	limits := opts.Limits.withDefaults()
 	s := &Server{
-		judge:    judge,
-		ready:    opts.Ready,
-		log:      logger,
-		tracer:   opts.Tracer,
-		limits:   limits,
-		metrics:  newMetrics(registry),
-		budget:   newBudget(limits),
-		queue:    newQueue(limits.Concurrent, limits.Queue),
-		scrape:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
-		jsonType: []string{"application/json"},
-		closed:   make(chan struct{}),
+		judge:     judge,
+		ready:     opts.Ready,
+		log:       logger,
+		decisions: logr.ToSlogHandler(logger),
+		tracer:    opts.Tracer,
+		limits:    limits,
+		metrics:   newMetrics(registry),
+		budget:    newBudget(limits),
+		queue:     newQueue(limits.Concurrent, limits.Queue),
+		scrape:    promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		jsonType:  []string{"application/json"},
+		closed:    make(chan struct{}),
 	}
 	s.end = sync.OnceFunc(func() { close(s.closed) })
 	s.http = s.httpServer(opts)
