@@ -110,7 +110,10 @@ func (h *forgeHooks) receiver(repository string, d *hookDoor, hook forge.Hook) *
 }
 
 // run serves until the context ends; without an address it only waits.
-func (h *forgeHooks) run(ctx context.Context, o cli.ServeOptions) error {
+func (h *forgeHooks) run(ctx context.Context, o cli.ServeOptions) error { return serveHooks(ctx, o, h) }
+
+// serveHooks is the listener of a door.
+func serveHooks(ctx context.Context, o cli.ServeOptions, door http.Handler) error {
 	if o.Hooks == "" {
 		<-ctx.Done()
 		return nil
@@ -121,7 +124,7 @@ func (h *forgeHooks) run(ctx context.Context, o cli.ServeOptions) error {
 	}
 	_, _ = fmt.Fprintln(o.Log, "fairway: webhooks of forges on http://"+listener.Addr().String()+"/hooks/REPOSITORY") // nothing is lost if nobody reads it
 	mux := http.NewServeMux()
-	mux.Handle("/hooks/{repository}", atMost(hooksAtOnce, h))
+	mux.Handle("/hooks/{repository}", atMost(hooksAtOnce, door))
 	server := &http.Server{Handler: mux, ReadTimeout: hookTimeout, WriteTimeout: hookTimeout, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	stopped := context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve says so
 	defer stopped()

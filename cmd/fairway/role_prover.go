@@ -48,6 +48,7 @@ func serveProver(ctx context.Context, o cli.ServeOptions, log logr.Logger) error
 	leads := prometheus.NewGauge(prometheus.GaugeOpts{Name: "fairway_prover_leads", Help: "1 where this prover holds the lease."})
 	registry.MustRegister(append(processMetrics(), leads)...)
 	var failed atomic.Pointer[error]
+	doors := newDoors(cluster.client, o, log)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
@@ -60,7 +61,7 @@ func serveProver(ctx context.Context, o cli.ServeOptions, log logr.Logger) error
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				leads.Set(1)
-				if err := lead(ctx, o, log, registry); err != nil {
+				if err := lead(ctx, o, log, leading{registry, doors}); err != nil {
 					failed.Store(&err)
 					cancel()
 				}
@@ -75,6 +76,9 @@ func serveProver(ctx context.Context, o cli.ServeOptions, log logr.Logger) error
 	// One that waits is ready: a rollout must not wait for the lease of the prover that it replaces.
 	group.Go(func() error { return serveProbes(ctx, o, registry, func() error { return nil }) })
 	group.Go(func() error {
+		return untilDone(ctx, func(ctx context.Context) error { return serveHooks(ctx, o, doors) })
+	})
+	group.Go(func() error {
 		elector.Run(ctx)
 		if err := failed.Load(); err != nil {
 			return *err
@@ -87,8 +91,15 @@ func serveProver(ctx context.Context, o cli.ServeOptions, log logr.Logger) error
 	return group.Wait()
 }
 
+// leading is what a prover has whether or not it holds the lease.
+type leading struct {
+	registry prometheus.Registerer
+	doors    *doors
+}
+
 // lead proves until the context ends, which is when the lease is lost.
-func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, registry prometheus.Registerer) error {
+func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, with leading) error {
+	o.Hooks = "" // the door stands open already, and leads here from now on
 	traces, err := newTraces(ctx, o, "prover", log)
 	if err != nil {
 		return err
@@ -113,7 +124,8 @@ func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, registry pro
 	if err := in.watch(ctx); err != nil {
 		return err
 	}
-	registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})...)
+	with.doors.lead.Store(p.hooked)
+	with.registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})...)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, work := range slices.Concat(in.work(), p.work(), guard.work(), newRotation(in.cluster.client, o, log)) {
 		group.Go(func() error { return untilDone(ctx, work) })
