@@ -17,7 +17,7 @@ import (
 func fuzzLimits() Limits {
 	return Limits{
 		Entries: 100, Files: 100, FileBytes: 1 << 16, Bytes: 1 << 18, Depth: 8, Document: 1 << 15,
-		Nodes: 5_000, Nesting: 50, Objects: 100, Bases: 20, Time: 10 * time.Second,
+		Nodes: 5_000, Nesting: 50, Objects: 100, Rendered: 1 << 20, Bases: 20, Time: 10 * time.Second,
 	}
 }
 

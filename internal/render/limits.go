@@ -13,6 +13,7 @@ type Limits struct {
 	Nodes     int           // values in one document, after its aliases are followed
 	Nesting   int           // maps and lists inside each other
 	Objects   int           // objects rendered
+	Rendered  int           // bytes of the names and values of all objects rendered
 	Bases     int           // kustomizations loaded; one that is used twice counts twice
 	Time      time.Duration // for the whole render
 }
@@ -21,7 +22,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Entries: 50_000, Files: 10_000, FileBytes: 10 << 20, Bytes: 100 << 20, Depth: 64,
-		Document: 3 << 20, Nodes: 500_000, Nesting: 100, Objects: 10_000, Bases: 1_000,
+		Document: 3 << 20, Nodes: 500_000, Nesting: 100, Objects: 10_000, Rendered: 32 << 20, Bases: 1_000,
 		Time: time.Minute,
 	}
 }

@@ -55,6 +55,7 @@ type collector struct {
 	fill      string // the namespace of objects that name none; empty: namespace
 	scope     Scope
 	objects   []Object
+	size      int // of all objects, as Limits.Rendered counts it
 }
 
 // add takes one document in. A list stands for its items.
@@ -74,7 +75,30 @@ func (c *collector) add(r reader, v value, level int) error {
 	if c.objects = append(c.objects, object); len(c.objects) > c.limits.Objects {
 		return r.refuse(TooLarge, v.line, "is where this source passes %d objects", c.limits.Objects)
 	}
+	// A base that is used a thousand times multiplies what was read; what comes out is digested elsewhere,
+	// by a process that holds more than this source.
+	if c.size += weight(m); c.size > c.limits.Rendered {
+		return r.refuse(TooLarge, v.line, "is where this source passes %d bytes of objects", c.limits.Rendered)
+	}
 	return nil
+}
+
+// weight is about how many bytes a JSON value takes: its names and texts, and eight for each value.
+func weight(v any) int {
+	size := 8
+	switch v := v.(type) {
+	case map[string]any:
+		for name, child := range v {
+			size += len(name) + weight(child)
+		}
+	case []any:
+		for _, child := range v {
+			size += weight(child)
+		}
+	case string:
+		size += len(v)
+	}
+	return size
 }
 
 // addList takes the items of a list in. kubectl takes everything that has items for a list,

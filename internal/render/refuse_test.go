@@ -215,7 +215,7 @@ func TestT36NothingButFiles(t *testing.T) {
 func TestT33Bombs(t *testing.T) {
 	small := Limits{
 		Entries: 20, Files: 12, FileBytes: 20_000, Bytes: 40_000, Depth: 8, Document: 10_000,
-		Nodes: 1_000, Nesting: 20, Objects: 10, Bases: 16, Time: DefaultLimits().Time,
+		Nodes: 1_000, Nesting: 20, Objects: 10, Rendered: 20_000, Bases: 16, Time: DefaultLimits().Time,
 	}
 	many := func(n int, name, data string) fstest.MapFS {
 		tree := fstest.MapFS{}
@@ -283,6 +283,9 @@ func TestT33Bombs(t *testing.T) {
 		{"an anchor in itself, as replacements", tier.Kustomize, files("apps/kustomization.yaml", "replacements: [{path: r}]", "apps/r", "a: &a {b: *a}"), "holds an anchor that contains itself"},
 		{"an anchor in itself, as a configuration", tier.Kustomize, files("apps/kustomization.yaml", "configurations: [c]", "apps/c", "a: &a {b: *a}"), "holds an anchor that contains itself"},
 		{"bases that multiply", tier.Kustomize, diamond, "loads more than 16 kustomizations"},
+		{"one patch on everything", tier.Kustomize, files("apps/kustomization.yaml", "resources: [a.yaml]\npatches: [{path: p, target: {kind: ConfigMap}}]",
+			"apps/a.yaml", strings.Join([]string{configMap, strings.Replace(configMap, "{name: a}", "{name: b}", 1), strings.Replace(configMap, "{name: a}", "{name: c}", 1)}, "---\n"),
+			"apps/p", "- op: add\n  path: /data\n  value: {x: "+big[:8_000]+"}\n"), "is where this source passes 20000 bytes of objects"},
 		{"one file, over and over", tier.Kustomize, files("apps/kustomization.yaml", "configMapGenerator: [{name: a, files: [a=f, b=f, c=f]}]", "apps/f", big), "more than 40000 bytes read for this source"},
 		{"deep kustomizations", tier.Kustomize, with(many(12, "k%d/kustomization.yaml", "resources: [../k%d/n]"), "apps/kustomization.yaml", "resources: [d]",
 			"apps/d/kustomization.yaml", "resources: [d]", "apps/d/d/kustomization.yaml", "resources: [d]", "apps/d/d/d/kustomization.yaml", "resources: [d]",
