@@ -15,7 +15,7 @@ render() {
 		kubectl kustomize --load-restrictor LoadRestrictionsNone "$path"
 		return
 	fi
-	find "$path" -name '.*' -prune -o -type f \( -name '*.yaml' -o -name '*.yml' -o -name '*.json' \) -print0 | sort -z |
+	find "$path" -mindepth 1 -name '.*' -prune -o -type f \( -name '*.yaml' -o -name '*.yml' -o -name '*.json' \) -print0 | sort -z |
 		while IFS= read -r -d '' file; do
 			echo '---'
 			cat "$file"

@@ -180,6 +180,9 @@ func (g *Gate) chain(c *inquiry) {
 		c.chained = true
 		if everywhere {
 			namespaces = slices.Sorted(maps.Keys(c.world.Namespaces))
+			if t, _ := c.world.ClusterTier(); t.Lane != tier.Open {
+				c.judgedBy(t) // no namespace need be in it
+			}
 		}
 		for _, ns := range namespaces {
 			if t, _ := c.world.Tier(ns); t.Lane != tier.Open {

@@ -188,7 +188,7 @@ func TestT15ChainedObjects(t *testing.T) {
 		"from a sandbox into production": {asked(change.Create, pointer, "play", "p", "", "shop"), []string{"sandbox", "production"}, []string{"cluster"}},
 		"taken away from production":     {asked(change.Update, pointer, "play", "p", "shop", "play"), []string{"sandbox", "production"}, []string{"cluster"}},
 		"deleted":                        {asked(change.Delete, pointer, "play", "p", "shop", ""), []string{"sandbox", "production"}, []string{"cluster"}},
-		"everywhere":                     {asked(change.Create, pointer, "play", "p", "", "*"), []string{"sandbox", "staging", "production"}, []string{"cluster"}},
+		"everywhere":                     {asked(change.Create, pointer, "play", "p", "", "*"), []string{"sandbox", "platform", "staging", "production"}, []string{"cluster"}},
 		"within its own tier":            {asked(change.Create, pointer, "old", "p", "", "shop"), []string{"production"}, []string{"tier", "cluster"}},
 		"into a sandbox":                 {asked(change.Create, pointer, "old", "p", "", "play"), []string{"production"}, []string{"tier", "cluster"}},
 		"nowhere":                        {asked(change.Create, pointer, "play", "p", "", ""), []string{"sandbox"}, []string{"tier", "cluster"}},
