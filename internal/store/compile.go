@@ -57,6 +57,7 @@ func Compile(k Kinds, s Settings, before *tier.World) *tier.World {
 	for _, b := range k.Bindings {
 		c.binding(b, s.Namespace)
 	}
+	c.oneKey()
 	for _, ns := range k.Namespaces {
 		c.namespace(ns, before)
 	}
