@@ -87,7 +87,7 @@ func (s sources) digest(result render.Result, source tier.Source, namespace stri
 		if refusal != "" {
 			return nil, refusal
 		}
-		if !mine {
+		if !mine || origin.AtTheEnd(source.Via, o.Content) {
 			continue
 		}
 		// The engine adds its marks last, so they are part of what it applies.

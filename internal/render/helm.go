@@ -17,7 +17,6 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
-	release "helm.sh/helm/v4/pkg/release/v1"
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 )
 
@@ -275,14 +274,6 @@ func (h *helmChart) mark(o Object) error {
 		meta[part.name] = there
 	}
 	return nil
-}
-
-// IsHook reports whether an object is run by Helm at some moment of a release, rather than kept.
-func (o Object) IsHook() bool {
-	meta, _ := o.Content["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	_, hook := annotations[release.HookAnnotation]
-	return hook
 }
 
 // file is the file in the tree for the name that Helm gives a template: that of the chart comes first,
