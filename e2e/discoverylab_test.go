@@ -381,16 +381,7 @@ func (p *prober) outcomes(all []endpoint) (refused int, others map[string]string
 // has no binding by the default tier.
 func (p *prober) sealAll() {
 	p.t.Helper()
-	binding := manifest(p.t, fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
-kind: TierBinding
-metadata: {name: cluster, namespace: fairway-system}
-spec:
-  tier: production
-  owners: [platform]
-  sources:
-  - {name: fleet, repository: apps, branch: main, path: clusters/main, render: Plain, fieldManager: deployer}
-  install: {defaultTier: production, proverUsers: [%q]}
-`, fairwayUser))
+	binding := manifest(p.t, clusterBinding("production"))
 	p.admitted(p.apply("admin", "admin", binding))
 	class := p.objects[schema.GroupVersionKind{Group: "storage.k8s.io", Version: "v1", Kind: "StorageClass"}]
 	p.until("the cluster's scope is gated", func(ctx context.Context) error {

@@ -175,20 +175,13 @@ func (f *forgeLab) land(who string, p *pulled) {
 // review has somebody say something of a change.
 func (f *forgeLab) review(p pulled, who, event string) (id int64) {
 	f.t.Helper()
-	var made struct{ ID int64 }
-	err := f.forge.Call(f.t.Context(), who, http.MethodPost, fmt.Sprintf("/repos/%s/pulls/%d/reviews", forgeRepository, p.number),
-		map[string]any{"event": event, "body": "seen", "commit_id": p.head}, &made)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return made.ID
+	return f.forge.Review(f.t, who, gitea.Pull{Repository: forgeRepository, Number: p.number, Head: p.head}, event)
 }
 
 // dismiss takes a review away.
 func (f *forgeLab) dismiss(p pulled, id int64) {
 	f.t.Helper()
-	f.forge.Must(f.t, gitea.Admin, http.MethodPost, fmt.Sprintf("/repos/%s/pulls/%d/reviews/%d/dismissals", forgeRepository, p.number, id),
-		map[string]any{"message": "not so"})
+	f.forge.Dismiss(f.t, gitea.Pull{Repository: forgeRepository, Number: p.number}, id)
 }
 
 // proof awaits a verdict on a commit in its ProvenCommit, and returns it.

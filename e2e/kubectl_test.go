@@ -239,16 +239,7 @@ func kubectlT13(l *serveLab) {
 func kubectlT16(l *serveLab) {
 	// What T-19 needs: a tier that takes namespaces in by their labels.
 	l.printed(l.kubectl("admin", "", "patch", "environmenttier", "production", "--type=merge", "-p", `{"spec":{"namespaceSelector":{"matchLabels":{"example.com/environment":"production"}}}}`))
-	l.printed(l.kubectl("admin", fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
-kind: TierBinding
-metadata: {name: cluster, namespace: fairway-system}
-spec:
-  tier: production
-  owners: [platform]
-  sources:
-  - {name: fleet, repository: apps, branch: main, path: clusters/main, render: Plain, fieldManager: deployer}
-  install: {defaultTier: sandbox, proverUsers: [%q]}
-`, fairwayUser), "apply", "--server-side", "-f", "-"))
+	l.printed(l.kubectl("admin", clusterBinding("sandbox"), "apply", "--server-side", "-f", "-"))
 	l.until("the install is sealed", func(context.Context) error {
 		_, err := l.kubectl("admin", "", "label", "environmenttier", "sandbox", "a=b", "--dry-run=server")
 		if err == nil {

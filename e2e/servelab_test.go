@@ -510,10 +510,10 @@ func (l *serveLab) enforcing(status metav1.ConditionStatus, reason, message stri
 	})
 }
 
-// seal puts the cluster binding in force, so that the objects of the cluster are judged by their content.
-func (l *serveLab) seal() {
-	l.t.Helper()
-	binding := manifest(l.t, fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
+// clusterBinding is the binding of what is outside of namespaces, which seals the install; other
+// namespaces get the default tier.
+func clusterBinding(defaultTier string) string {
+	return fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
 kind: TierBinding
 metadata: {name: cluster, namespace: fairway-system}
 spec:
@@ -521,8 +521,14 @@ spec:
   owners: [platform]
   sources:
   - {name: fleet, repository: apps, branch: main, path: clusters/main, render: Plain, fieldManager: deployer}
-  install: {defaultTier: sandbox, proverUsers: ["%s"]}
-`, fairwayUser))
+  install: {defaultTier: %s, proverUsers: [%q]}
+`, defaultTier, fairwayUser)
+}
+
+// seal puts the cluster binding in force, so that the objects of the cluster are judged by their content.
+func (l *serveLab) seal() {
+	l.t.Helper()
+	binding := manifest(l.t, clusterBinding("sandbox"))
 	// It is refused until Fairway has seen the repository and the keys that it seals to.
 	l.until("the install is sealed", func(context.Context) error { return l.apply("admin", "admin", binding) })
 }

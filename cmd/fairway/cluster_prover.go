@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
@@ -22,6 +23,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/forge"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/store"
+	"github.com/fairway-dev/fairway/internal/telemetry"
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
@@ -48,6 +50,23 @@ type proving struct {
 
 	mu    sync.Mutex
 	heard map[change.SourceKey]int64 // the question that the look which runs will answer
+}
+
+// startProving connects to the cluster and makes the keys and the role; it watches nothing yet.
+func startProving(ctx context.Context, o cli.ServeOptions, traces *telemetry.Traces, log logr.Logger) (*proving, error) {
+	in, err := newInstall(ctx, o, log, newObserver(traces))
+	if err != nil {
+		return nil, err
+	}
+	if err := in.makeKeys(ctx); err != nil {
+		return nil, err
+	}
+	return newProving(in)
+}
+
+// metrics are what the role shows, with those of what guards the configuration beside it.
+func (p *proving) metrics(guard *guarding) []prometheus.Collector {
+	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})
 }
 
 // newProving adds the role to an install that has its keys.

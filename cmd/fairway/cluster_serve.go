@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairway-dev/fairway/internal/cli"
 )
@@ -17,28 +16,19 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 	if err != nil {
 		return err
 	}
-	seen := newObserver(traces)
-	in, err := newInstall(ctx, o, log, seen)
-	if err != nil {
-		return err
-	}
-	if err := in.makeKeys(ctx); err != nil {
-		return err
-	}
-	p, err := newProving(in)
+	p, err := startProving(ctx, o, traces, log)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
 	// In one process the statements need no detour through the cluster, and no look is asked for by it.
-	j := newJudging(in, p.mirrors, p.keeper)
-	guard := newGuarding(in)
-	if err := in.watch(ctx); err != nil {
+	j := newJudging(p.install, p.mirrors, p.keeper)
+	guard := newGuarding(p.install)
+	if err := p.watch(ctx); err != nil {
 		return err
 	}
 	return run(ctx, o, log, service{
-		judge: j, ready: in.ready.Load,
-		metrics: slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges}), traces: traces,
-		others: slices.Concat(in.work(), p.work(), guard.work(), j.work()),
+		judge: j, ready: p.ready.Load, metrics: p.metrics(guard), traces: traces,
+		others: slices.Concat(p.install.work(), p.work(), guard.work(), j.work()),
 	})
 }

@@ -146,13 +146,7 @@ func (f *realForge) merged(p *pulled) {
 
 func (f *realForge) review(p pulled, who, event string) (id int64) {
 	f.t.Helper()
-	var made struct{ ID int64 }
-	err := f.server.Call(f.t.Context(), who, http.MethodPost, fmt.Sprintf("/repos/%s/pulls/%d/reviews", realProject, p.number),
-		map[string]any{"event": event, "body": "seen", "commit_id": p.head}, &made)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return made.ID
+	return f.server.Review(f.t, who, gitea.Pull{Repository: realProject, Number: p.number, Head: p.head}, event)
 }
 
 func (f *realForge) approved(p pulled) {
@@ -184,7 +178,7 @@ func TestReviewsOnARealGitea(t *testing.T) {
 	f.admits("proven", dry)
 
 	// Dismissed before anything of it was admitted.
-	f.server.Must(t, gitea.Admin, http.MethodPost, fmt.Sprintf("/repos/%s/pulls/%d/reviews/%d/dismissals", realProject, first.number, id), map[string]any{"message": "not so"})
+	f.server.Dismiss(t, gitea.Pull{Repository: realProject, Number: first.number}, id)
 	f.look()
 	f.refuses(http.StatusForbidden, apply, "FW103", first.page)
 	f.review(first, "sam", "APPROVED")

@@ -107,27 +107,19 @@ func lead(ctx context.Context, o cli.ServeOptions, log logr.Logger, with leading
 	if traces != nil {
 		defer func() { _ = traces.Shutdown(context.WithoutCancel(ctx)) }() // what is not sent by then is lost
 	}
-	seen := newObserver(traces)
-	in, err := newInstall(ctx, o, log, seen)
-	if err != nil {
-		return err
-	}
-	if err := in.makeKeys(ctx); err != nil {
-		return err
-	}
-	p, err := newProving(in)
+	p, err := startProving(ctx, o, traces, log)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	guard := newGuarding(in)
-	if err := in.watch(ctx); err != nil {
+	guard := newGuarding(p.install)
+	if err := p.watch(ctx); err != nil {
 		return err
 	}
 	with.doors.lead.Store(p.hooked)
-	with.registry.MustRegister(slices.Concat(seen.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})...)
+	with.registry.MustRegister(p.metrics(guard)...)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, work := range slices.Concat(in.work(), p.work(), guard.work(), newRotation(in.cluster.client, o, log)) {
+	for _, work := range slices.Concat(p.install.work(), p.work(), guard.work(), newRotation(p.cluster.client, o, log)) {
 		group.Go(func() error { return untilDone(ctx, work) })
 	}
 	return group.Wait()
