@@ -71,6 +71,16 @@ type ViaHelmRelease struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="write the HelmRelease as namespace/name, for example flux-system/shop"
 	Name string `json:"name"`
 
+	// file is the manifest of that HelmRelease in the repository of the source, clean and relative, for
+	// example clusters/prod/shop.yaml. Its values and common metadata are read from it at the same commit,
+	// so they are reviewed with the chart; the source has no values of its own then. Left out: the
+	// HelmRelease adds nothing to what the source says.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..')",message="write a clean path relative to the root of the repository, for example clusters/prod/shop.yaml"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write the path with / and without control characters"
+	File string `json:"file,omitempty"`
+
 	// users are the exact Kubernetes user names that the controller acts as. They may keep the Secrets of
 	// the release.
 	// +required

@@ -22,17 +22,19 @@ type engines struct {
 // those whose binding names it. What delivers the cluster binding reaches everywhere.
 func (e engines) Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
 	namespaces, everywhere, chained = origin.Reaches(kind, raw)
-	namespace, name, ok := origin.Feeds(kind, raw)
+	feed, ok := origin.Feeds(kind, raw)
 	if !ok {
 		return namespaces, everywhere, chained
 	}
 	world := e.world()
-	for _, at := range slices.Sorted(maps.Keys(world.Bindings)) {
-		if world.Bindings[at].DeliveredBy(origin.EngineFlux, namespace, name) {
-			namespaces = append(namespaces, at)
+	for _, engine := range feed.Engines {
+		for _, at := range slices.Sorted(maps.Keys(world.Bindings)) {
+			if world.Bindings[at].DeliveredBy(engine, feed.Namespace, feed.Name) {
+				namespaces = append(namespaces, at)
+			}
 		}
+		everywhere = everywhere || world.Cluster != nil && world.Cluster.DeliveredBy(engine, feed.Namespace, feed.Name)
 	}
-	everywhere = everywhere || world.Cluster != nil && world.Cluster.DeliveredBy(origin.EngineFlux, namespace, name)
 	return namespaces, everywhere, chained
 }
 

@@ -74,8 +74,13 @@ func renderSource(source tier.Source, namespace string) render.Source {
 		Kind: source.Render, Path: source.Path, Namespace: namespace,
 		Helm: render.Helm{Helm: source.Helm, Marked: source.Via.ByHelm()},
 	}
-	if owner, name, ok := origin.Kustomization(source.Via, namespace); ok {
-		out.Flux = &render.Flux{Namespace: owner, Name: name, File: source.Via.File}
+	if owner, name, ok := origin.FluxOwner(source.Via, namespace); ok {
+		by := &render.Flux{Namespace: owner, Name: name, File: source.Via.File}
+		if source.Via.Engine == origin.EngineHelmRelease {
+			out.Helm.HelmRelease = by
+		} else {
+			out.Flux = by
+		}
 	}
 	return out
 }

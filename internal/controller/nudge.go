@@ -58,7 +58,7 @@ func (n *Nudge) Run(ctx context.Context) error {
 	var problems []error
 	for _, b := range bindings {
 		for _, s := range b.Sources {
-			if s.Via.Engine == "Flux" {
+			if _, ours := fluxKinds[s.Via.Engine]; ours {
 				problems = append(problems, n.source(ctx, world, b, s))
 			}
 		}
@@ -76,12 +76,13 @@ func (n *Nudge) source(ctx context.Context, world *tier.World, b tier.Binding, s
 	if commit == "" || n.asked[key] == commit {
 		return nil
 	}
-	err := n.ask(ctx, b.Namespace, s.Via.Owner)
+	kind := fluxKinds[s.Via.Engine]
+	err := n.ask(ctx, kind, b.Namespace, s.Via.Owner)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		n.Log.V(1).Info("there is no such Kustomization to ask", "kustomization", s.Via.Owner)
+		n.Log.V(1).Info("there is no such object to ask", "kind", kind.Kind, "name", s.Via.Owner)
 	case apierrors.IsForbidden(err):
-		n.Log.Info("Flux is not asked to try again: this needs the right to patch Kustomizations", "kustomization", s.Via.Owner, "why", err.Error())
+		n.Log.Info("Flux is not asked to try again: this needs the right to patch its object", "kind", kind.Kind, "name", s.Via.Owner, "why", err.Error())
 	case err != nil:
 		return err
 	}
@@ -113,23 +114,29 @@ func (n *Nudge) waiting(key change.SourceKey, tierName, digest string) string {
 	return ""
 }
 
+// fluxKinds are the kinds of Flux that deliver, by the engine that a source names.
+var fluxKinds = map[string]schema.GroupVersionKind{
+	"Flux":        {Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"},
+	"HelmRelease": {Group: "helm.toolkit.fluxcd.io", Version: "v2", Kind: "HelmRelease"},
+}
+
 // ask writes the annotation by which Flux is asked to reconcile now.
-func (n *Nudge) ask(ctx context.Context, namespace, owner string) error {
+func (n *Nudge) ask(ctx context.Context, kind schema.GroupVersionKind, namespace, owner string) error {
 	if at, name, qualified := strings.Cut(owner, "/"); qualified {
 		namespace, owner = at, name
 	}
 	k := &unstructured.Unstructured{}
-	k.SetGroupVersionKind(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"})
+	k.SetGroupVersionKind(kind)
 	k.SetNamespace(namespace)
 	k.SetName(owner)
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"annotations": map[string]string{tier.TriggerAnnotation: n.Now().UTC().Format(time.RFC3339Nano)},
 	}})
 	if err != nil {
-		return fmt.Errorf("asking Kustomization %s/%s to try again: %w", namespace, owner, err)
+		return fmt.Errorf("asking %s %s/%s to try again: %w", kind.Kind, namespace, owner, err)
 	}
 	if err := n.Client.Patch(ctx, k, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return fmt.Errorf("asking Kustomization %s/%s to try again: %w", namespace, owner, err)
+		return fmt.Errorf("asking %s %s/%s to try again: %w", kind.Kind, namespace, owner, err)
 	}
 	return nil
 }

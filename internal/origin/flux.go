@@ -8,10 +8,11 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// The API groups of Flux whose objects say what is delivered: Kustomizations, and the sources that feed
-// them (GitRepository, OCIRepository, Bucket and their like).
+// The API groups of Flux whose objects say what is delivered: Kustomizations, HelmReleases, and the sources
+// that feed them (GitRepository, OCIRepository, Bucket and their like).
 const (
 	fluxKustomizations = "kustomize.toolkit.fluxcd.io"
+	fluxReleases       = "helm.toolkit.fluxcd.io"
 	fluxSources        = "source.toolkit.fluxcd.io"
 )
 
@@ -22,35 +23,46 @@ type fluxObject struct {
 		Namespace string `json:"namespace"`
 	} `json:"metadata"`
 	Spec struct {
-		TargetNamespace string `json:"targetNamespace"`
+		TargetNamespace  string `json:"targetNamespace"`
+		StorageNamespace string `json:"storageNamespace"` // of a HelmRelease: where its records are
 	} `json:"spec"`
 }
 
-// fluxReaches is the namespace that a Kustomization names. Its manifests may name others: what arrives
-// there is judged there. A source names none.
+// fluxReaches are the namespaces that a Kustomization or a HelmRelease names. Its manifests may name others:
+// what arrives there is judged there. A source names none.
 func fluxReaches(raw []byte) []string {
 	var o fluxObject
-	if json.Unmarshal(raw, &o) != nil || o.Spec.TargetNamespace == "" {
+	if json.Unmarshal(raw, &o) != nil {
 		return nil
 	}
-	return []string{o.Spec.TargetNamespace}
+	var namespaces []string
+	for _, n := range []string{o.Spec.TargetNamespace, o.Spec.StorageNamespace} {
+		if n != "" {
+			namespaces = append(namespaces, n)
+		}
+	}
+	return namespaces
 }
 
-// Feeds says which owners of sources an object of Flux stands behind, as their via names them: a
-// Kustomization itself, a source every Kustomization of its namespace, which is an owner without a
-// name. ok is false for objects that are no part of Flux, and where it cannot be read.
-func Feeds(kind change.Kind, raw []byte) (namespace, name string, ok bool) {
-	if kind.Group != fluxSources && (kind.Group != fluxKustomizations || kind.Kind != "Kustomization") {
-		return "", "", false
-	}
+// Feed says which owners of sources an object of Flux stands behind, as their via names them: those of the
+// engines, in the namespace, and of the name, where there is one.
+type Feed struct {
+	Engines         []string
+	Namespace, Name string
+}
+
+// Feeds says whom an object of Flux feeds: a Kustomization or a HelmRelease itself, a source every one of its
+// namespace. ok is false for objects that are no part of Flux, and where it cannot be read.
+func Feeds(kind change.Kind, raw []byte) (feed Feed, ok bool) {
+	engine, delivers := map[string]string{fluxKustomizations + "/Kustomization": EngineFlux, fluxReleases + "/HelmRelease": EngineHelmRelease}[kind.Group+"/"+kind.Kind]
 	var o fluxObject
-	if json.Unmarshal(raw, &o) != nil {
-		return "", "", false
+	if !delivers && kind.Group != fluxSources || json.Unmarshal(raw, &o) != nil {
+		return Feed{}, false
 	}
-	if kind.Group == fluxSources {
-		return o.Metadata.Namespace, "", true
+	if delivers {
+		return Feed{[]string{engine}, o.Metadata.Namespace, o.Metadata.Name}, true
 	}
-	return o.Metadata.Namespace, o.Metadata.Name, true
+	return Feed{[]string{EngineFlux, EngineHelmRelease}, o.Metadata.Namespace, ""}, true
 }
 
 // Attempted are the commits that a Kustomization says it is applying: Flux writes there what it is about
@@ -72,10 +84,10 @@ func Attempted(kustomization []byte) []string {
 	return []string{revision.Commit}
 }
 
-// Kustomization is the Flux Kustomization that delivers a source to a namespace; ok is false where
-// another engine does, or none.
-func Kustomization(via tier.Via, namespace string) (owner, name string, ok bool) {
-	if via.Engine != EngineFlux || via.Owner == "" {
+// FluxOwner is the Kustomization or the HelmRelease of Flux that delivers a source to a namespace; ok is false
+// where another engine does, or none.
+func FluxOwner(via tier.Via, namespace string) (owner, name string, ok bool) {
+	if via.Engine != EngineFlux && via.Engine != EngineHelmRelease || via.Owner == "" {
 		return "", "", false
 	}
 	owner, name, qualified := strings.Cut(via.Owner, "/")

@@ -27,6 +27,7 @@ func TestT15FluxReaches(t *testing.T) {
 		"one without a target":    {fluxKustomizations, "Kustomization", `{"metadata": {"name": "a", "namespace": "b"}, "spec": {}}`, reach{nil, true, "b", "a", true}},
 		"a GitRepository":         {fluxSources, "GitRepository", `{"metadata": {"name": "apps", "namespace": "flux-system"}}`, reach{nil, true, "flux-system", "", true}},
 		"an OCIRepository":        {fluxSources, "OCIRepository", `{"metadata": {"name": "apps", "namespace": "play"}}`, reach{nil, true, "play", "", true}},
+		"a HelmRelease":           {fluxReleases, "HelmRelease", `{"metadata": {"name": "web", "namespace": "play"}, "spec": {"targetNamespace": "shop", "storageNamespace": "ops"}}`, reach{[]string{"shop", "ops"}, true, "play", "web", true}},
 		"what nobody can read":    {fluxKustomizations, "Kustomization", `{`, reach{nil, true, "", "", false}},
 		"kustomize's own of name": {"kustomize.config.k8s.io", "Kustomization", named, reach{}},
 		"a ConfigMap":             {"", "ConfigMap", named, reach{}},
@@ -35,7 +36,9 @@ func TestT15FluxReaches(t *testing.T) {
 		var got reach
 		var everywhere bool
 		got.Namespaces, everywhere, got.Chained = Reaches(kind, []byte(tt.raw))
-		got.Namespace, got.Name, got.Feeds = Feeds(kind, []byte(tt.raw))
+		var feed Feed
+		feed, got.Feeds = Feeds(kind, []byte(tt.raw))
+		got.Namespace, got.Name = feed.Namespace, feed.Name
 		if diff := cmp.Diff(tt.want, got); diff != "" || everywhere {
 			t.Errorf("%s: everywhere %t (-want +got):\n%s", name, everywhere, diff)
 		}
@@ -59,7 +62,7 @@ func TestAttempted(t *testing.T) {
 	}
 }
 
-func TestKustomization(t *testing.T) {
+func TestFluxOwner(t *testing.T) {
 	for _, tt := range []struct {
 		via                    tier.Via
 		namespace, owner, name string
@@ -67,10 +70,11 @@ func TestKustomization(t *testing.T) {
 	}{
 		{tier.Via{Engine: "Flux", Owner: "flux-system/shop"}, "shop", "flux-system", "shop", true},
 		{tier.Via{Engine: "Flux", Owner: "shop"}, "prod", "prod", "shop", true},
+		{tier.Via{Engine: "HelmRelease", Owner: "flux-system/shop"}, "shop", "flux-system", "shop", true},
 		{tier.Via{Engine: "Flux"}, "shop", "", "", false},
 		{tier.Via{Engine: "ArgoCD", Owner: "argocd/shop"}, "shop", "", "", false},
 	} {
-		owner, name, ok := Kustomization(tt.via, tt.namespace)
+		owner, name, ok := FluxOwner(tt.via, tt.namespace)
 		if owner != tt.owner || name != tt.name || ok != tt.ok {
 			t.Errorf("%+v: %q, %q, %t", tt.via, owner, name, ok)
 		}

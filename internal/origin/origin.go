@@ -20,6 +20,10 @@ const (
 	EngineStamp  = "Stamp" // no engine's marks, but those of change.StampKeys
 )
 
+// EngineHelmRelease is the engine of a source that a HelmRelease of Flux delivers; its objects carry the
+// marks of Flux.
+const EngineHelmRelease = "HelmRelease"
+
 // The marks that engines write.
 const (
 	fluxName          = "kustomize.toolkit.fluxcd.io/name"

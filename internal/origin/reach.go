@@ -19,6 +19,8 @@ func Chained(group, kind string) bool {
 		return kind == "Application" || kind == "ApplicationSet" || kind == "AppProject"
 	case fluxKustomizations:
 		return kind == "Kustomization"
+	case fluxReleases:
+		return kind == "HelmRelease"
 	}
 	return group == fluxSources
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// Flux names the Kustomization that delivers a source.
+// Flux names the Kustomization, or the HelmRelease, that delivers a source.
 type Flux struct {
 	Namespace, Name string
 	// File is its manifest in the tree. Empty: it applies the path as it is.

@@ -89,6 +89,8 @@ type helmChart struct {
 	src    Source
 	files  []*archive.BufferedFile
 	values [][]byte
+	inline map[string]any // of a HelmRelease, over all other values
+	common fluxMetadata   // of a HelmRelease
 }
 
 // namespace is that of the release.
@@ -117,6 +119,7 @@ func (h *helmChart) load() (*chart.Chart, map[string]any, error) {
 		}
 		values = loader.MergeMaps(values, more)
 	}
+	values = loader.MergeMaps(values, h.inline)
 	return loaded, values, h.vet(loaded)
 }
 
@@ -206,6 +209,10 @@ func (h *helmChart) read(loaded *chart.Chart, texts map[string]string) ([]Object
 		if err := h.add(c, hook.Path, hook.Manifest, false); err != nil {
 			return nil, err
 		}
+	}
+	for _, o := range c.objects { // definitions go without
+		mark(o.Content, "labels", h.common.Labels)
+		mark(o.Content, "annotations", h.common.Annotations)
 	}
 	for _, crd := range loaded.CRDObjects() {
 		if err := h.add(c, crd.Filename, string(crd.File.Data), false); err != nil {

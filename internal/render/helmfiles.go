@@ -43,9 +43,11 @@ func readChart(v *view, c *collector, src Source) (*helmChart, error) {
 		}
 	}
 	if src.Helm.Values != "" {
-		return h, h.addValues("", []byte(src.Helm.Values))
+		if err := h.addValues("", []byte(src.Helm.Values)); err != nil {
+			return nil, err
+		}
 	}
-	return h, nil
+	return h, h.release()
 }
 
 // notFound refuses what a look-up did not find.

@@ -25,6 +25,8 @@ type Helm struct {
 	tier.Helm
 	// Marked: Helm itself applies what is rendered, so that the objects carry its marks.
 	Marked bool
+	// HelmRelease delivers the chart, with the values of its manifest; nil: none does.
+	HelmRelease *Flux
 }
 
 // Result is what a source renders to.

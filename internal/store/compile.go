@@ -328,7 +328,7 @@ func source(in v1alpha1.Source) tier.Source {
 		case v.Helm != nil:
 			out.Via, manager = tier.Via{Engine: "Helm", Users: v.Helm.Users}, "helm"
 		case v.HelmRelease != nil:
-			out.Via, manager = tier.Via{Engine: "HelmRelease", Owner: v.HelmRelease.Name, Users: v.HelmRelease.Users}, "helm-controller"
+			out.Via, manager = tier.Via{Engine: "HelmRelease", Owner: v.HelmRelease.Name, File: v.HelmRelease.File, Users: v.HelmRelease.Users}, "helm-controller"
 		case v.CI != nil:
 			out.Via = tier.Via{Engine: "CI", Users: v.CI.Users, CommitClaim: v.CI.CommitClaim}
 			for _, c := range v.CI.Claims {

@@ -65,7 +65,7 @@ type Helm struct {
 type Via struct {
 	Engine string   // "Flux", "ArgoCD", "Helm", "HelmRelease", "CI" or empty
 	Owner  string   // name of the Kustomization, Application or HelmRelease
-	File   string   // for Flux: the Kustomization's manifest in the repository; empty: it changes nothing
+	File   string   // for Flux and HelmRelease: the owner's manifest in the repository; empty: it changes nothing
 	Users  []string // for CI, Helm and HelmRelease: the user names that apply; none: any
 	// Claims must all be in the token of who applies; CommitClaim names the one that holds a commit.
 	Claims      []Claim
