@@ -90,19 +90,20 @@ func (d *differ) readAhead(pairs [][2]string) {
 	seen := map[[2]string]bool{}
 	room := mostTrees
 	for depth := 0; len(pairs) > 0 && depth <= d.repo.limits.Depth; depth++ {
+		var fresh [][2]string
 		var ids []string
-		pairs = slices.DeleteFunc(pairs, func(p [2]string) bool { return p[0] == p[1] || seen[p] })
-		if len(seen)+len(pairs) > mostPairs {
-			return
-		}
 		for _, p := range pairs {
-			seen[p] = true
-			ids = append(ids, p[0], p[1])
+			if p[0] != p[1] && !seen[p] {
+				seen[p], fresh, ids = true, append(fresh, p), append(ids, p[0], p[1])
+			}
+		}
+		if len(seen) > mostPairs {
+			return
 		}
 		if room = d.treesAhead(ids, room); room <= 0 {
 			return
 		}
-		pairs = d.below(pairs)
+		pairs = d.below(fresh)
 	}
 }
 
