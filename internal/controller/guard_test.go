@@ -79,6 +79,19 @@ func TestConfigureLeavesOutWhatIsOpen(t *testing.T) {
 	}
 }
 
+// TestT15OpenNamespacesAreAskedForEngines: of everything by which an engine of ours is told what to deliver.
+func TestT15OpenNamespacesAreAskedForEngines(t *testing.T) {
+	for _, h := range Configure(tiered(), testHooks, nil).Webhooks {
+		if h.Name != hookEngines {
+			continue
+		}
+		want := []string{"argoproj.io", "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io"}
+		if got := slices.Sorted(slices.Values(h.Rules[0].APIGroups)); !slices.Equal(want, got) || len(h.Rules) != 1 {
+			t.Errorf("asked about %v, want %v", got, want)
+		}
+	}
+}
+
 // TestConfigureWithoutLenient: an entry that selects no namespace would select all of them.
 func TestConfigureWithoutLenient(t *testing.T) {
 	w := tiered()

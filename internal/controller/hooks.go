@@ -88,7 +88,7 @@ func Configure(w *tier.World, h Hooks, bundle []byte) *admissionv1.ValidatingWeb
 // fails open: what they deliver is judged where it arrives, and a sandbox is not held up for them.
 func engines(open []string) admissionv1.ValidatingWebhook {
 	r := rule(admissionv1.NamespacedScope, "", []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete}, "*/*")
-	r.APIGroups = []string{"kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "argoproj.io"}
+	r.APIGroups = []string{"kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "argoproj.io"}
 	hook := entry(hookEngines, lenientSeconds, in(metav1.LabelSelectorOpIn, open), nil, r)
 	ignore := admissionv1.Ignore
 	hook.FailurePolicy = &ignore
