@@ -42,3 +42,18 @@ func TestT21AnUninstallRunsNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestT10ARollbackRunsNothing that nobody signed for: helm runs its hooks first, and the newest commit renders
+// them as the older one does.
+func TestT10ARollbackRunsNothing(t *testing.T) {
+	const restore = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: restore\n  namespace: shop\n  annotations: {helm.sh/hook: 'pre-rollback,post-rollback'}\nspec:\n  template: {spec: {restartPolicy: Never, containers: [{name: a, image: one}]}}\n"
+	l := newLab(t)
+	l.edit("bindings.yaml", "path: shop/production, render: Plain, fieldManager: deployer}",
+		"path: charts/shop, render: Helm, helm: {release: shop, valuesFiles: [values/shop.yaml]}, via: {helm: {users: [helm]}}}")
+	chart := helmChart("one")
+	chart["charts/shop/templates/restore.yaml"] = strings.ReplaceAll(restore, "  namespace: shop\n", "")
+	l.land("sara", chart, "sam", "paula")
+	l.look()
+	l.admits("proven", story.Write{Object: strings.NewReplacer("LABELS", "", "TEXT", "one").Replace(releaseText), User: "helm", Manager: "helm", Apply: true})
+	l.refuses(http.StatusForbidden, story.Write{Object: restore, User: "helm", Manager: "helm", Apply: true}, "FW211", "hook of a roll-back")
+}

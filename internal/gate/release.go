@@ -63,6 +63,16 @@ func (c *inquiry) release() string {
 // hookMark is the annotation that makes an object one that Helm runs at some moment of a release.
 const hookMark = "helm.sh/hook"
 
+// ofRollback reports whether an object is a hook that Helm runs in a roll-back alone. Where the object binds,
+// the annotation is part of what was approved.
+func ofRollback(o *canon.Object) bool {
+	moments := strings.Split(o.Meta().Annotations[hookMark], ",")
+	return !slices.ContainsFunc(moments, func(m string) bool {
+		m = strings.ToLower(strings.TrimSpace(m))
+		return m != "pre-rollback" && m != "post-rollback"
+	})
+}
+
 // liveHook says whether the live object is a hook that a delivered proof of a chart renders. Its
 // annotations are then part of what was approved.
 func (g *Gate) liveHook(c *inquiry, key change.SourceKey, s tier.Source) change.Found {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/tier"
 )
@@ -92,5 +93,24 @@ func TestTokenCommit(t *testing.T) {
 		if o := c.facts.Origin; o.Commit != tt.want || len(o.Conflicts) != tt.conflicts {
 			t.Errorf("%s: commit %q and conflicts %q", name, o.Commit, o.Conflicts)
 		}
+	}
+}
+
+// TestT10HooksOfARollbackAlone: Helm reads the moments of a hook so.
+func TestT10HooksOfARollbackAlone(t *testing.T) {
+	for moments, want := range map[string]bool{
+		"pre-rollback": true, " Post-Rollback ,pre-rollback": true, "pre-rollback,pre-upgrade": false, "pre-upgrade": false, "": false, ",": false,
+	} {
+		o, err := canon.Parse([]byte(`{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a","annotations":{"helm.sh/hook":"` + moments + `"}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ofRollback(o); got != want {
+			t.Errorf("%q: %t, want %t", moments, got, want)
+		}
+	}
+	bare, err := canon.Parse([]byte(`{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a"}}`))
+	if err != nil || ofRollback(bare) {
+		t.Errorf("without annotations: %v", err)
 	}
 }

@@ -28,6 +28,9 @@ func provenLane(q *question) answer {
 		c := &q.f.Candidates[i]
 		misses := append(q.content(c), q.fresh(c)...)
 		if len(misses) == 0 {
+			misses = moment(c)
+		}
+		if len(misses) == 0 {
 			return q.proven(c)
 		}
 		if near == nil || q.nearer(c, misses, near, nearest) {
@@ -125,6 +128,15 @@ func (q *question) content(c *Candidate) []Finding {
 	misses = append(misses, q.judged(c)...)
 	misses = append(misses, q.deliverer(c)...)
 	return append(misses, q.declared()...)
+}
+
+// moment: what Helm runs in a roll-back alone runs before anything is taken back, and so before the
+// roll-back is judged. It asks for what the roll-back asks for, though the newest commit holds it too.
+func moment(c *Candidate) []Finding {
+	if !c.OfRollback || c.WentBack {
+		return nil
+	}
+	return []Finding{unmet(CodeRollback, Deny, "it is a hook of a roll-back, and nothing is rolled back to "+short(c.Proof.Commit))}
 }
 
 // deliverer: where a source lists who delivers it, nobody else does. A name or a token proves nothing
