@@ -15,11 +15,14 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// How far back a forge is asked for changes the first time, the least of it, and how much is asked for
-// again each time, since the clocks of two machines differ.
+// How far back a forge is asked for changes, how much of that there must be for it to be called asked,
+// and how much is asked for again each time, since the clocks of two machines differ.
 const (
-	deskReach   = 90 * 24 * time.Hour
-	deskLeast   = 24 * time.Hour
+	deskReach = 90 * 24 * time.Hour
+	deskLeast = 24 * time.Hour
+	// deskChanges is how many changes are known at most, the newest. What an older one brought is approved
+	// by a key, or landed anew.
+	deskChanges = 5000
 	deskOverlap = 10 * time.Minute
 	// deskReadings bounds how many open changes are read in one look, so that what their reviews name is
 	// remembered before anybody can change it. Those that landed are read when they are judged.
@@ -40,6 +43,7 @@ type desk struct {
 
 	changes map[int64]forge.Change // as they were listed last
 	newest  map[string]time.Time   // of a branch's changes
+	behind  map[string]backlog     // by branch: what of the listing is not read yet
 	read    map[int64]time.Time    // open changes: as of when they were read
 	units   map[landing]landedUnit // of changes that landed
 	absent  map[string]time.Time   // heads that the remote does not give, and when it was asked
@@ -59,7 +63,7 @@ type landedUnit struct {
 
 func newDesk(reader forge.Reader, at tier.Forge, memory *deskMemory, now func() time.Time) *desk {
 	return &desk{
-		reader: reader, at: at, memory: memory, now: now, patience: deskPatience, changes: map[int64]forge.Change{}, newest: map[string]time.Time{},
+		reader: reader, at: at, memory: memory, now: now, patience: deskPatience, changes: map[int64]forge.Change{}, newest: map[string]time.Time{}, behind: map[string]backlog{},
 		read: map[int64]time.Time{}, units: map[landing]landedUnit{}, absent: map[string]time.Time{}, ahead: map[string]string{},
 	}
 }
@@ -78,6 +82,9 @@ func (v *deskView) look(ctx context.Context, branches []string) (unasked string)
 		if err := v.list(listing, branch); err != nil {
 			return v.why(err)
 		}
+		if late := v.late(branch); late != "" {
+			unasked = v.at.Host + ": " + late
+		}
 	}
 	if err := v.fetchHeads(listing, v.mirror); err != nil {
 		return v.why(err)
@@ -87,7 +94,7 @@ func (v *deskView) look(ctx context.Context, branches []string) (unasked string)
 	if err := v.readOpen(reading); err != nil && reading.Err() == nil { // what is left is read in the next look
 		return v.why(err)
 	}
-	return ""
+	return unasked
 }
 
 // why says in one line why the forge could not be asked. That it is not asked again yet, after it failed,
@@ -99,56 +106,6 @@ func (d *desk) why(err error) string {
 	}
 	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return d.at.Host + ": " + text
-}
-
-// list asks for the changes of a branch. Where there are more than are read, it asks for the newest.
-func (d *desk) list(ctx context.Context, branch string) error {
-	now := d.now()
-	since := now.Add(-deskReach)
-	if last, ok := d.newest[branch]; ok {
-		since = last.Add(-deskOverlap)
-	}
-	listed, err := d.reader.Changes(ctx, d.repository(), branch, since)
-	for errors.Is(err, forge.ErrTooMuch) && now.Sub(since) > deskLeast {
-		since = now.Add(-now.Sub(since) / 2)
-		listed, err = d.reader.Changes(ctx, d.repository(), branch, since)
-	}
-	if err != nil {
-		return err
-	}
-	newest := d.newest[branch]
-	for _, c := range listed {
-		if c.Target != branch {
-			continue
-		}
-		if err := d.memory.pin(c.Repository); err != nil {
-			return err
-		}
-		d.changes[c.Number] = c
-		if c.UpdatedAt.After(newest) {
-			newest = c.UpdatedAt
-		}
-	}
-	if !newest.IsZero() {
-		d.newest[branch] = newest
-	}
-	d.forget(now.Add(-deskReach))
-	return nil
-}
-
-// forget drops what nobody asks for any more: changes that were closed, and those that landed long ago.
-func (d *desk) forget(before time.Time) {
-	maps.DeleteFunc(d.changes, func(_ int64, c forge.Change) bool {
-		return c.State == forge.Closed || c.UpdatedAt.Before(before)
-	})
-	if len(d.units) > 10*forge.MostChanges {
-		clear(d.units)
-	}
-	maps.DeleteFunc(d.read, func(number int64, _ time.Time) bool { return d.changes[number].State != forge.Open })
-	if len(d.ahead) > 10*forge.MostChanges {
-		clear(d.ahead)
-	}
-	maps.DeleteFunc(d.absent, func(_ string, asked time.Time) bool { return d.now().Sub(asked) > deskOverlap })
 }
 
 // fetchHeads brings into the mirror what the changes are of that landed. One that is open may be anybody's,
@@ -200,7 +157,8 @@ type deskView struct {
 	people  tier.People
 	unasked string
 	again   map[int64]change.Proposal
-	left    time.Duration // of the patience with the forge while commits are judged
+	tips    map[string]string // of branches
+	left    time.Duration     // of the patience with the forge while commits are judged
 }
 
 // dossier reads a change while patience lasts.

@@ -19,7 +19,7 @@ func (v *deskView) landed(ctx context.Context, c forge.Change) (forge.Change, bo
 	if c.State != forge.Open {
 		return c, c.State == forge.Merged, nil
 	}
-	tip, err := v.mirror.Tip(ctx, c.Target)
+	tip, err := v.tip(ctx, c.Target)
 	if err != nil || v.ahead[c.Head] == tip {
 		return c, false, elsewhere(err)
 	}
@@ -46,6 +46,18 @@ func (v *deskView) landed(ctx context.Context, c forge.Change) (forge.Change, bo
 		}
 	}
 	return c, false, nil
+}
+
+// tip is a branch's, which stays where it is in one look: there may be thousands of changes to ask it for.
+func (v *deskView) tip(ctx context.Context, branch string) (string, error) {
+	if tip, ok := v.tips[branch]; ok {
+		return tip, nil
+	}
+	tip, err := v.mirror.Tip(ctx, branch)
+	if err == nil {
+		v.tips[branch] = tip
+	}
+	return tip, err
 }
 
 // elsewhere is nil for what git does not hold or does not find: it is no landing that could be told.

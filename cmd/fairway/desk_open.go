@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/forge"
@@ -38,7 +37,7 @@ func (m *mirrors) hear(ctx context.Context, r tier.Repository, at *mirrored, wor
 		return nil
 	}
 	v := &deskView{
-		desk: at.desk, mirror: at.mirror, address: r.URL, people: world.People, again: map[int64]change.Proposal{}, left: at.desk.patience,
+		desk: at.desk, mirror: at.mirror, address: r.URL, people: world.People, again: map[int64]change.Proposal{}, tips: map[string]string{}, left: at.desk.patience,
 	}
 	unasked := v.look(ctx, r.Branches)
 	if unasked != "" && unasked != at.desk.told {
@@ -52,8 +51,8 @@ func (m *mirrors) hear(ctx context.Context, r tier.Repository, at *mirrored, wor
 type noForge struct{ why error }
 
 // Changes fails.
-func (n noForge) Changes(context.Context, forge.Repository, string, time.Time) ([]forge.Change, error) {
-	return nil, n.why
+func (n noForge) Changes(context.Context, forge.Repository, forge.Span) (forge.Listing, error) {
+	return forge.Listing{}, n.why
 }
 
 // Dossier fails.

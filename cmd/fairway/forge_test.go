@@ -24,8 +24,9 @@ type fakeForge struct {
 	l     *lab
 	at    map[int64]*forge.Dossier
 	down  error
-	deaf  error           // listing fails, reading a change does not
-	worse map[int64]error // reading this change fails
+	deaf  error                                   // listing fails, reading a change does not
+	worse map[int64]error                         // reading this change fails
+	crowd func(forge.Span) (forge.Listing, error) // lists in the place of at
 	reads int
 	clock time.Time
 }
@@ -56,14 +57,17 @@ func (p *fakeForge) wire(in *dirInstall) {
 }
 
 // Changes implements forge.Reader.
-func (p *fakeForge) Changes(_ context.Context, _ forge.Repository, branch string, since time.Time) ([]forge.Change, error) {
+func (p *fakeForge) Changes(_ context.Context, _ forge.Repository, at forge.Span) (forge.Listing, error) {
+	if p.crowd != nil {
+		return p.crowd(at)
+	}
 	var all []forge.Change
 	for _, d := range p.at {
-		if d.Target == branch && !d.UpdatedAt.Before(since) {
+		if d.Target == at.Branch && !d.UpdatedAt.Before(at.Since) {
 			all = append(all, d.Change)
 		}
 	}
-	return all, errors.Join(p.down, p.deaf)
+	return forge.Listing{Changes: all}, errors.Join(p.down, p.deaf)
 }
 
 // Dossier implements forge.Reader.

@@ -8,9 +8,10 @@ import (
 
 // Reader reads one forge. Its methods may be called side by side.
 type Reader interface {
-	// Changes are those of a repository that aim at a branch and were touched at or after since,
-	// newest first: open, merged and closed ones. ErrGone, ErrDenied, LimitedError, ErrTooMuch.
-	Changes(ctx context.Context, r Repository, branch string, since time.Time) ([]Change, error)
+	// Changes are those of a repository that aim at the span's branch and were touched in it,
+	// newest first: open, merged and closed ones. It begins at a page of the listing, 1 for the first,
+	// and reads MostPages at most. ErrGone, ErrDenied, LimitedError.
+	Changes(ctx context.Context, r Repository, at Span) (Listing, error)
 	// Dossier is all there is about one change. ErrGone, ErrDenied, LimitedError, ErrTooMuch.
 	Dossier(ctx context.Context, r Repository, number int64) (Dossier, error)
 	// Members are the accounts in a team: organisation/team, on GitLab a group with its parents.
@@ -37,8 +38,25 @@ var (
 // The most that is read of one thing. More is ErrTooMuch: half a list of reviews may lack the one
 // that takes an approval back.
 const (
-	MostChanges = 500
 	MostReviews = 1000
 	MostHeads   = 1000
 	MostMembers = 5000
 )
+
+// MostPages is how many pages of a listing of changes are read at once; the others are there to be read
+// later, since a change that is not listed yet only waits.
+const MostPages = 10
+
+// Span is a part of a listing of changes.
+type Span struct {
+	Branch string
+	Since  time.Time
+	Page   int // 1 is that of the newest
+}
+
+// Listing is what was read of one.
+type Listing struct {
+	Changes []Change
+	Next    int       // page to go on with; 0: all was read. What is touched meanwhile moves others to later pages.
+	Oldest  time.Time // when the last that was read was touched, whatever branch it aims at; zero: none was
+}

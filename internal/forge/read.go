@@ -33,6 +33,50 @@ func Pages[T any](most int, get func(page int) (items []T, next int, err error))
 	return all, nil
 }
 
+// List gathers MostPages pages of changes from the span's page on, as far as it reaches back. Get gives
+// the changes of one page, newest first, and the page after it.
+func List(at Span, get func(page int) (changes []Change, next int, err error)) (Listing, error) {
+	var out Listing
+	page := max(at.Page, 1)
+	for range MostPages {
+		changes, next, err := get(page)
+		if err != nil {
+			return Listing{}, err
+		}
+		if next > 0 && next <= page {
+			return Listing{}, fmt.Errorf("%w: a listing that goes back", ErrAnswer)
+		}
+		for _, c := range changes {
+			out.Oldest = c.UpdatedAt
+			if c.UpdatedAt.Before(at.Since) {
+				next = 0
+				continue
+			}
+			if c.Target == at.Branch {
+				out.Changes = append(out.Changes, c)
+			}
+		}
+		if page = next; page == 0 {
+			return out, nil
+		}
+	}
+	out.Next = page
+	return out, nil
+}
+
+// Each reads every entry of a page, or says which could not be.
+func Each[T any](entries []T, read func(T) (Change, error)) ([]Change, error) {
+	changes := make([]Change, 0, len(entries))
+	for _, e := range entries {
+		c, err := read(e)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, c)
+	}
+	return changes, nil
+}
+
 // Page is the address of a change's page: below the forge's front page, by the path that the Repository
 // names. What the forge says its address is could lead anywhere, and hold anything.
 func Page(front, repository, below string, number int64) string {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/fairway-dev/fairway/internal/forge"
 )
@@ -14,7 +13,7 @@ func NotThere(t *testing.T, r forge.Reader) {
 	t.Helper()
 	nowhere := forge.Repository{Path: "acme/nowhere"}
 	for what, ask := range map[string]func() error{
-		"changes of no repository": func() error { _, err := r.Changes(t.Context(), nowhere, "main", time.Time{}); return err },
+		"changes of no repository": func() error { _, err := r.Changes(t.Context(), nowhere, forge.Span{Branch: "main"}); return err },
 		"no change":                func() error { _, err := r.Dossier(t.Context(), forge.Repository{Path: "acme/shop"}, 99); return err },
 		"no team":                  func() error { _, err := r.Members(t.Context(), "acme/nobody"); return err },
 	} {
@@ -49,7 +48,7 @@ func denied(t *testing.T, r forge.Reader) {
 	if !errors.Is(err, forge.ErrDenied) || errors.Is(err, forge.ErrGone) {
 		t.Errorf("a dossier: %v, want %v", err, forge.ErrDenied)
 	}
-	if _, err := r.Changes(t.Context(), forge.Repository{Path: "acme/shop"}, "main", time.Time{}); !errors.Is(err, forge.ErrDenied) {
+	if _, err := r.Changes(t.Context(), forge.Repository{Path: "acme/shop"}, forge.Span{Branch: "main"}); !errors.Is(err, forge.ErrDenied) {
 		t.Errorf("changes: %v, want %v", err, forge.ErrDenied)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fairway-dev/fairway/internal/forge"
 )
@@ -58,9 +57,9 @@ func ask(t *testing.T, make func(forge.Access) (forge.Reader, error), at string)
 		r := forge.Repository{Path: "acme/apps"}
 		switch i {
 		case 0:
-			var changes []forge.Change
-			changes, err = reader.Changes(t.Context(), r, "main", time.Unix(0, 0))
-			for _, c := range changes {
+			var listed forge.Listing
+			listed, err = reader.Changes(t.Context(), r, forge.Span{Branch: "main"})
+			for _, c := range listed.Changes {
 				shown = append(shown, c.URL)
 			}
 		case 1:

@@ -154,7 +154,8 @@ func (s Story) Play(t *testing.T, stage Stage) {
 		stage.Act(t, a)
 	}
 	v := stage.View(t)
-	changes, err := v.Reader.Changes(t.Context(), v.Repository, "main", time.Time{})
+	listed, err := v.Reader.Changes(t.Context(), v.Repository, forge.Span{Branch: "main"})
+	changes := listed.Changes
 	if err == nil && len(changes) == 0 && s.Want == nil && s.Check != nil {
 		s.Check(t, v, forge.Change{}, forge.Facts{})
 		return

@@ -49,40 +49,25 @@ func (f *Forge) client(ctx context.Context) (*sdk.Client, error) {
 }
 
 // Changes implements forge.Reader.
-func (f *Forge) Changes(ctx context.Context, r forge.Repository, branch string, since time.Time) ([]forge.Change, error) {
+func (f *Forge) Changes(ctx context.Context, r forge.Repository, at forge.Span) (forge.Listing, error) {
 	owner, name, err := forge.Split(r.Path)
 	if err != nil {
-		return nil, err
+		return forge.Listing{}, err
 	}
 	c, err := f.client(ctx)
 	if err != nil {
-		return nil, err
+		return forge.Listing{}, err
 	}
-	pulls, err := forge.Pages(forge.MostChanges, func(page int) ([]forge.Change, int, error) {
+	return forge.List(at, func(page int) ([]forge.Change, int, error) {
 		got, resp, err := c.ListRepoPullRequests(owner, name, sdk.ListPullRequestsOptions{
 			ListOptions: sdk.ListOptions{Page: page, PageSize: pageSize}, State: sdk.StateAll, Sort: "recentupdate",
 		})
 		if err != nil {
 			return nil, 0, forge.Failed("listing changes of "+r.Path, status(resp), err)
 		}
-		next := nextPage(resp)
-		var found []forge.Change
-		for _, p := range got {
-			read, err := f.changeOf(p, r)
-			if err != nil {
-				return nil, 0, err
-			}
-			if read.UpdatedAt.Before(since) {
-				next = 0
-				continue
-			}
-			if read.Target == branch {
-				found = append(found, read)
-			}
-		}
-		return found, next, nil
+		changes, err := forge.Each(got, func(p *sdk.PullRequest) (forge.Change, error) { return f.changeOf(p, r) })
+		return changes, nextPage(resp), err
 	})
-	return pulls, err
 }
 
 // Dossier implements forge.Reader.

@@ -56,34 +56,20 @@ func New(a forge.Access) (*Forge, error) {
 }
 
 // Changes implements forge.Reader.
-func (f *Forge) Changes(ctx context.Context, r forge.Repository, branch string, since time.Time) ([]forge.Change, error) {
+func (f *Forge) Changes(ctx context.Context, r forge.Repository, at forge.Span) (forge.Listing, error) {
 	owner, name, err := forge.Split(r.Path)
 	if err != nil {
-		return nil, err
+		return forge.Listing{}, err
 	}
-	return forge.Pages(forge.MostChanges, func(page int) ([]forge.Change, int, error) {
+	return forge.List(at, func(page int) ([]forge.Change, int, error) {
 		got, resp, err := f.client.PullRequests.List(ctx, owner, name, &sdk.PullRequestListOptions{
-			State: "all", Base: branch, Sort: "updated", Direction: "desc", ListOptions: sdk.ListOptions{Page: page, PerPage: pageSize},
+			State: "all", Base: at.Branch, Sort: "updated", Direction: "desc", ListOptions: sdk.ListOptions{Page: page, PerPage: pageSize},
 		})
 		if err != nil {
 			return nil, 0, forge.Failed("listing changes of "+r.Path, status(resp), err)
 		}
-		next := resp.NextPage
-		var found []forge.Change
-		for _, p := range got {
-			read, err := f.changeOf(p, r)
-			if err != nil {
-				return nil, 0, err
-			}
-			if read.UpdatedAt.Before(since) {
-				next = 0
-				continue
-			}
-			if read.Target == branch {
-				found = append(found, read)
-			}
-		}
-		return found, next, nil
+		changes, err := forge.Each(got, func(p *sdk.PullRequest) (forge.Change, error) { return f.changeOf(p, r) })
+		return changes, resp.NextPage, err
 	})
 }
 

@@ -61,26 +61,17 @@ type atOnce struct{}
 func (atOnce) Wait(context.Context) error { return nil }
 
 // Changes implements forge.Reader.
-func (f *Forge) Changes(ctx context.Context, r forge.Repository, branch string, since time.Time) ([]forge.Change, error) {
-	return forge.Pages(forge.MostChanges, func(page int) ([]forge.Change, int, error) {
+func (f *Forge) Changes(ctx context.Context, r forge.Repository, at forge.Span) (forge.Listing, error) {
+	return forge.List(at, func(page int) ([]forge.Change, int, error) {
 		got, resp, err := f.client.MergeRequests.ListProjectMergeRequests(r.Path, &sdk.ListProjectMergeRequestsOptions{
 			ListOptions: listing(page), State: sdk.Ptr("all"), Scope: sdk.Ptr("all"), OrderBy: sdk.Ptr("updated_at"), Sort: sdk.Ptr("desc"),
-			TargetBranch: &branch, UpdatedAfter: sdk.Ptr(since.Add(-time.Second)),
+			TargetBranch: &at.Branch, UpdatedAfter: sdk.Ptr(at.Since.Add(-time.Second)),
 		}, sdk.WithContext(ctx))
 		if err != nil {
 			return nil, 0, forge.Failed("listing changes of "+r.Path, status(resp), err)
 		}
-		var found []forge.Change
-		for _, m := range got {
-			read, err := f.changeOf(m, r)
-			if err != nil {
-				return nil, 0, err
-			}
-			if read.Target == branch && !read.UpdatedAt.Before(since) {
-				found = append(found, read)
-			}
-		}
-		return found, nextPage(resp), nil
+		changes, err := forge.Each(got, func(m *sdk.BasicMergeRequest) (forge.Change, error) { return f.changeOf(m, r) })
+		return changes, nextPage(resp), err
 	})
 }
 
