@@ -104,9 +104,10 @@ reproduce: ## Build the binary twice in two places and fail where the two differ
 ##@ Machinery
 
 .PHONY: tools
-tools: ## Build the control plane, Flux, helm, cert-manager and a forge for the tests, unless they are in the cache
+tools: ## Build the control plane, Flux, Argo CD, helm, cert-manager and a forge for the tests, unless they are in the cache
 	hack/controlplane/build.sh >/dev/null
 	hack/flux/build.sh >/dev/null
+	hack/argocd/build.sh >/dev/null
 	hack/helm/build.sh >/dev/null
 	hack/certmanager/build.sh >/dev/null
 	hack/gitea/build.sh >/dev/null
