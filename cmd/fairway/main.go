@@ -22,7 +22,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	rooms := cli.Rooms{
 		Version: release,
-		Serve:   serve, Inspect: inspect, Lint: lint, Doctor: doctor, Retire: retire, Audit: audit, Stamp: stamp, RenderWorker: renderWorker, Approve: approve, Rollback: rollback, BreakGlassRequest: breakGlassRequest, BreakGlassApprove: breakGlassApprove,
+		Serve:   serve, Inspect: inspect, Lint: lint, Doctor: doctor, Retire: retire, Audit: audit, Stamp: stamp, Team: team, RenderWorker: renderWorker, Approve: approve, Rollback: rollback, BreakGlassRequest: breakGlassRequest, BreakGlassApprove: breakGlassApprove,
 	}
 	code := cli.Run(ctx, rooms, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

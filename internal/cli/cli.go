@@ -40,6 +40,8 @@ type Rooms struct {
 	Retire func(ctx context.Context, o RetireOptions, out io.Writer) error
 	Audit  func(ctx context.Context, o AuditOptions) ([]Audit, error)
 	Stamp  func(ctx context.Context, o StampOptions) ([]byte, error)
+	// Team brings a Team up to date with a team on a forge.
+	Team func(ctx context.Context, o TeamOptions) (TeamSync, error)
 	// Rollback signs a way back and returns the commit that keeps the statement.
 	Rollback func(ctx context.Context, o RollbackOptions) (string, error)
 	// BreakGlassRequest and BreakGlassApprove return the BreakGlass object as YAML.
@@ -97,7 +99,7 @@ func New(rooms Rooms) *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddCommand(
-		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), doctorCommand(rooms), retireCommand(rooms), auditCommand(rooms), stampCommand(rooms),
+		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), doctorCommand(rooms), retireCommand(rooms), auditCommand(rooms), stampCommand(rooms), teamCommand(rooms),
 		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),
 		serveCommand(rooms), gateCommand(rooms), proverCommand(rooms), versionCommand(rooms), renderWorkerCommand(rooms),
 	)
