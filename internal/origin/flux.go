@@ -1,8 +1,9 @@
 package origin
 
 import (
-	"encoding/json"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -28,20 +29,19 @@ type fluxObject struct {
 	} `json:"spec"`
 }
 
-// fluxReaches are the namespaces that a Kustomization or a HelmRelease names. Its manifests may name others:
-// what arrives there is judged there. A source names none.
-func fluxReaches(raw []byte) []string {
+// fluxReaches are the namespaces that a Kustomization or a HelmRelease names, and everywhere where it cannot be
+// read. Its manifests may name others: what arrives there is judged there. A source names none.
+func fluxReaches(raw []byte) (namespaces []string, everywhere bool) {
 	var o fluxObject
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
+	if json.Unmarshal(raw, &o) != nil { // see Reaches for what this library does not take
+		return nil, true
 	}
-	var namespaces []string
 	for _, n := range []string{o.Spec.TargetNamespace, o.Spec.StorageNamespace} {
 		if n != "" {
 			namespaces = append(namespaces, n)
 		}
 	}
-	return namespaces
+	return namespaces, false
 }
 
 // Feed says which owners of sources an object of Flux stands behind, as their via names them: those of the

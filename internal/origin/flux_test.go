@@ -28,7 +28,6 @@ func TestT15FluxReaches(t *testing.T) {
 		"a GitRepository":         {fluxSources, "GitRepository", `{"metadata": {"name": "apps", "namespace": "flux-system"}}`, reach{nil, true, "flux-system", "", true}},
 		"an OCIRepository":        {fluxSources, "OCIRepository", `{"metadata": {"name": "apps", "namespace": "play"}}`, reach{nil, true, "play", "", true}},
 		"a HelmRelease":           {fluxReleases, "HelmRelease", `{"metadata": {"name": "web", "namespace": "play"}, "spec": {"targetNamespace": "shop", "storageNamespace": "ops"}}`, reach{[]string{"shop", "ops"}, true, "play", "web", true}},
-		"what nobody can read":    {fluxKustomizations, "Kustomization", `{`, reach{nil, true, "", "", false}},
 		"kustomize's own of name": {"kustomize.config.k8s.io", "Kustomization", named, reach{}},
 		"a ConfigMap":             {"", "ConfigMap", named, reach{}},
 	} {
@@ -41,6 +40,27 @@ func TestT15FluxReaches(t *testing.T) {
 		got.Namespace, got.Name = feed.Namespace, feed.Name
 		if diff := cmp.Diff(tt.want, got); diff != "" || everywhere {
 			t.Errorf("%s: everywhere %t (-want +got):\n%s", name, everywhere, diff)
+		}
+	}
+}
+
+// TestT15FluxReadsOneWay: what Flux would read in another way than Fairway, or not at all, reaches everywhere, and
+// a field in other letters is none.
+func TestT15FluxReadsOneWay(t *testing.T) {
+	kind := change.Kind{Group: fluxKustomizations, Version: "v1", Kind: "Kustomization"}
+	for raw, want := range map[string]bool{
+		`{`:                                true,
+		`[]`:                               true,
+		`{"spec": {"targetNamespace": 3}}`: true,
+		`{"spec": {"targetNamespace": "shop", "targetNamespace": "play"}}`: true,
+		`{"spec": {"targetNamespace": "shop", "TargetNamespace": "play"}}`: false,
+	} {
+		namespaces, everywhere, chained := Reaches(kind, []byte(raw))
+		if everywhere != want || !chained || !want && !cmp.Equal(namespaces, []string{"shop"}) {
+			t.Errorf("%s: everywhere %t, namespaces %v, chained %t", raw, everywhere, namespaces, chained)
+		}
+		if _, ok := Feeds(kind, []byte(raw)); ok && want {
+			t.Errorf("%s feeds somebody", raw)
 		}
 	}
 }

@@ -36,7 +36,8 @@ func Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, cha
 		return nil, false, false
 	}
 	if kind.Group != argoGroup {
-		return fluxReaches(raw), false, true
+		namespaces, everywhere = fluxReaches(raw)
+		return namespaces, everywhere, true
 	}
 	var object struct {
 		Spec struct {
