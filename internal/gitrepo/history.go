@@ -27,17 +27,16 @@ func (r *Repo) Chain(ctx context.Context, base, head string) ([]string, error) {
 	return r.chain(ctx, base, head)
 }
 
+// mostWalked is how many commits of a chain are walked without asking git.
+const mostWalked = 64
+
 // chain is Chain for commits that are known to exist. A few commits are walked without asking git.
 func (r *Repo) chain(ctx context.Context, base, head string) ([]string, error) {
-	const few = 64
 	var back []string // newest first
-	for at, ahead := head, 1; at != base; {
-		if _, ok := recall(r.known, r.known.objects, at); !ok {
-			r.chainAhead(ctx, at, ahead)
-			ahead = min(2*ahead, mostBack)
-		}
-		o, err := r.Object(ctx, at)
-		if len(back) == min(few, r.limits.Commits) || err != nil && passable(err) || err == nil && len(o.Parents) == 0 {
+	walk := chainReader{repo: r}
+	for at := head; at != base; {
+		o, err := walk.object(ctx, at)
+		if len(back) == min(mostWalked, r.limits.Commits) || err != nil && passable(err) || err == nil && len(o.Parents) == 0 {
 			return r.chainByGit(ctx, base, head)
 		}
 		if err != nil {
@@ -147,11 +146,48 @@ func (r *Repo) OnFirstParent(ctx context.Context, branch, commit string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	_, err = r.Chain(ctx, commit, tip)
-	if errors.Is(err, ErrNotOnChain) || errors.Is(err, ErrNotFound) {
-		return false, nil
+	return r.chained(ctx, tip, commit)
+}
+
+// chained reports whether a commit is on the first-parent chain of tip. What was found out of a commit
+// of that chain holds for what comes after it too, so that the next tip of a long history costs little.
+func (r *Repo) chained(ctx context.Context, tip, commit string) (on bool, err error) {
+	if err := r.holds(ctx, commit); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return false, nil // it may still come, so nothing is kept
+		}
+		return false, err
 	}
-	return err == nil, err
+	on, known := r.chainedSoon(ctx, tip, commit)
+	if !known {
+		_, err = r.Chain(ctx, commit, tip)
+		if err != nil && !errors.Is(err, ErrNotOnChain) {
+			return false, err
+		}
+		on = err == nil
+	}
+	remember(r.known, r.known.chained, [2]string{tip, commit}, on)
+	return on, nil
+}
+
+// chainedSoon looks for the commit, or for one of which the answer is remembered, among the last few of
+// the chain.
+func (r *Repo) chainedSoon(ctx context.Context, tip, commit string) (on, known bool) {
+	walk := chainReader{repo: r}
+	for at, back := tip, 0; back < mostWalked; back++ {
+		if at == commit {
+			return true, true
+		}
+		if on, known = recall(r.known, r.known.chained, [2]string{at, commit}); known {
+			return on, true
+		}
+		o, err := walk.object(ctx, at)
+		if err != nil || len(o.Parents) == 0 {
+			return false, false // for git to say
+		}
+		at = o.Parents[0]
+	}
+	return false, false
 }
 
 // Place is OnFirstParent and, where it holds, Height.

@@ -280,3 +280,56 @@ func TestShallowCloneIsRefused(t *testing.T) {
 		t.Errorf("error %v, want a refusal of the shallow clone", err)
 	}
 }
+
+// TestChainedAgainstGit asks of each commit whether it is on the chain of each other one, in any order, so
+// that most answers rest on what was remembered of another tip.
+func TestChainedAgainstGit(t *testing.T) {
+	for seed := range uint64(3) {
+		f := newForge(t)
+		random := rand.New(rand.NewPCG(seed, 11))
+		ids := f.dag(random, 30)
+		m := f.mirrorOf(ids[len(ids)-1], ids...)
+		lines := map[string][]string{}
+		var asked [][2]string
+		for _, tip := range ids {
+			lines[tip] = strings.Fields(f.git("rev-list", "--first-parent", tip))
+			for _, id := range ids {
+				asked = append(asked, [2]string{tip, id})
+			}
+		}
+		random.Shuffle(len(asked), func(i, j int) { asked[i], asked[j] = asked[j], asked[i] })
+		for _, a := range asked {
+			on, err := m.chained(ctx(t), a[0], a[1])
+			if err != nil || on != slices.Contains(lines[a[0]], a[1]) {
+				t.Errorf("seed %d: %s on the chain of %s: %t, %v", seed, a[1], a[0], on, err)
+			}
+		}
+		if on, err := m.chained(ctx(t), ids[0], strings.Repeat("12", 20)); on || err != nil {
+			t.Errorf("seed %d: a commit that is not here: %t, %v", seed, on, err)
+		}
+	}
+}
+
+// TestChainedFarBack: the next tip of a long chain asks git nothing.
+func TestChainedFarBack(t *testing.T) {
+	f := newForge(t)
+	ids := []string{f.commit("0", ground)}
+	tree := f.git("rev-parse", ids[0]+"^{tree}")
+	for i := range mostWalked + 3 {
+		ids = append(ids, f.commitTree(tree, "x", ids[i]))
+	}
+	last := len(ids) - 1
+	stray := f.commitTree(tree, "stray", ids[0])
+	m := f.mirrorOf(ids[last], stray)
+	for _, c := range []struct {
+		commit string
+		on     bool
+	}{{ids[0], true}, {stray, false}} {
+		if on, err := m.chained(ctx(t), ids[last-1], c.commit); err != nil || on != c.on {
+			t.Errorf("%s: %t, %v", c.commit, on, err)
+		}
+		if on, known := m.chainedSoon(ctx(t), ids[last], c.commit); on != c.on || !known {
+			t.Errorf("%s from the next tip: %t, known %t", c.commit, on, known)
+		}
+	}
+}

@@ -13,6 +13,7 @@ type memo struct {
 	mu      sync.Mutex
 	heights map[string]int64
 	bases   map[[2]string]string // merge bases
+	chained map[[2]string]bool   // whether the second is on the first-parent chain of the first
 	units   map[change.Unit]*unit
 	objects map[string]Object
 	seed    maphash.Seed
@@ -26,7 +27,7 @@ const (
 )
 
 func newMemo() *memo {
-	return &memo{heights: map[string]int64{}, bases: map[[2]string]string{},
+	return &memo{heights: map[string]int64{}, bases: map[[2]string]string{}, chained: map[[2]string]bool{},
 		units: map[change.Unit]*unit{}, objects: map[string]Object{}, seed: maphash.MakeSeed()}
 }
 

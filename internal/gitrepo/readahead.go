@@ -76,6 +76,21 @@ func (r *Repo) unknown(ids []string) []string {
 	})
 }
 
+// chainReader reads the commits of a chain one after the other, and ever more of them ahead.
+type chainReader struct {
+	repo  *Repo
+	ahead int
+}
+
+func (c *chainReader) object(ctx context.Context, id string) (Object, error) {
+	r := c.repo
+	if _, known := recall(r.known, r.known.objects, id); !known {
+		c.ahead = min(max(2*c.ahead, 1), mostBack)
+		r.chainAhead(ctx, id, c.ahead)
+	}
+	return r.Object(ctx, id)
+}
+
 // chainAhead reads a commit and those before it on its chain, n in all.
 func (r *Repo) chainAhead(ctx context.Context, id string, n int) {
 	names := []string{id}
