@@ -201,12 +201,13 @@ func (h *helmChart) read(loaded *chart.Chart, texts map[string]string) ([]Object
 	}
 	c := &collector{limits: h.c.limits, namespace: h.c.namespace, fill: h.namespace(), scope: h.c.scope}
 	for _, m := range manifests {
-		if err := h.add(c, m.Name, m.Content, h.src.Helm.Marked); err != nil {
+		if err := h.add(c, m.Name, m.Content); err != nil {
 			return nil, err
 		}
 	}
+	kept := len(c.objects)
 	for _, hook := range hooks {
-		if err := h.add(c, hook.Path, hook.Manifest, false); err != nil {
+		if err := h.add(c, hook.Path, hook.Manifest); err != nil {
 			return nil, err
 		}
 	}
@@ -214,8 +215,13 @@ func (h *helmChart) read(loaded *chart.Chart, texts map[string]string) ([]Object
 		mark(o.Content, "labels", h.common.Labels)
 		mark(o.Content, "annotations", h.common.Annotations)
 	}
+	for _, o := range c.objects[:kept] {
+		if err := h.mark(o); err != nil {
+			return nil, err
+		}
+	}
 	for _, crd := range loaded.CRDObjects() {
-		if err := h.add(c, crd.Filename, string(crd.File.Data), false); err != nil {
+		if err := h.add(c, crd.Filename, string(crd.File.Data)); err != nil {
 			return nil, err
 		}
 	}
@@ -224,24 +230,15 @@ func (h *helmChart) read(loaded *chart.Chart, texts map[string]string) ([]Object
 }
 
 // add takes in the objects of one text.
-func (h *helmChart) add(c *collector, name, text string, marked bool) error {
+func (h *helmChart) add(c *collector, name, text string) error {
 	r := reader{limits: h.v.limits, file: h.file(name), strict: true}
 	values, err := r.values([]byte(text))
 	if err != nil {
 		return unplaced(err)
 	}
-	from := len(c.objects)
 	for _, value := range values {
 		if err := c.add(r, value, 0); err != nil {
 			return unplaced(err)
-		}
-	}
-	if !marked {
-		return nil
-	}
-	for _, o := range c.objects[from:] {
-		if err := h.mark(o); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -256,8 +253,11 @@ func unplaced(err error) error {
 	return err
 }
 
-// mark writes on an object what Helm writes on what it applies. Hooks and crds/ go without.
+// mark writes on an object what Helm writes on what it applies, if it does. Hooks and crds/ go without.
 func (h *helmChart) mark(o Object) error {
+	if !h.src.Helm.Marked {
+		return nil
+	}
 	meta, _ := o.Content["metadata"].(map[string]any) // identify found a name in it
 	for _, part := range []struct {
 		name  string

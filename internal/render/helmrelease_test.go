@@ -28,9 +28,11 @@ func TestHelmReleaseFile(t *testing.T) {
 		"apps/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, labels: {team: chart}}\ndata: {k: \"{{ .Values.a }} {{ .Values.b.c }} {{ .Values.b.d }}\"}\n",
 		"apps/templates/b.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: hook, annotations: {helm.sh/hook: test}}\nspec: {containers: [{name: a, image: a}]}\n",
 		"apps/crds/x.yaml", "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: xs.example.com}\n",
-		"release.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n---\n"+released("  values: {a: release, b: {d: 1000000}}\n  commonMetadata: {labels: {team: shop}, annotations: {note: here}}\n"),
+		"release.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n---\n"+released("  values: {a: release, b: {d: 1000000}}\n  commonMetadata: {labels: {team: shop, app.kubernetes.io/managed-by: us}, annotations: {note: here}}\n"),
 	)...)
-	result, refused, err := New(DefaultLimits(), nil).Render(t.Context(), tree, releaseSource())
+	src := releaseSource()
+	src.Helm.Marked = true
+	result, refused, err := New(DefaultLimits(), nil).Render(t.Context(), tree, src)
 	if err != nil || refused != nil {
 		t.Fatal(refused, err)
 	}
@@ -43,8 +45,9 @@ func TestHelmReleaseFile(t *testing.T) {
 		}
 	}
 	want := map[string]any{
-		"ConfigMap labels": map[string]any{"team": "shop"}, "ConfigMap annotations": map[string]any{"note": "here"},
-		"Pod labels": map[string]any{"team": "shop"}, "Pod annotations": map[string]any{"note": "here", "helm.sh/hook": "test"},
+		"ConfigMap labels":      map[string]any{"team": "shop", "app.kubernetes.io/managed-by": "Helm"}, // Helm's mark is the last
+		"ConfigMap annotations": map[string]any{"note": "here", "meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"},
+		"Pod labels":            map[string]any{"team": "shop", "app.kubernetes.io/managed-by": "us"}, "Pod annotations": map[string]any{"note": "here", "helm.sh/hook": "test"},
 		"CustomResourceDefinition labels": nil, "CustomResourceDefinition annotations": nil,
 		"data": map[string]any{"k": "release 1 1e+06"},
 	}
@@ -93,4 +96,24 @@ func TestHelmReleaseRefused(t *testing.T) {
 			t.Errorf("%s: %q, want %q", file, got.Error(), want)
 		}
 	}
+}
+
+// FuzzHelmRelease: whatever stands in the file of a HelmRelease is rendered or refused.
+func FuzzHelmRelease(f *testing.F) {
+	for _, more := range []string{
+		"", "  values: {a: 1, b: {c: [1, null]}}\n", "  commonMetadata: {labels: {a: b}, annotations: {c: d}}\n",
+		"  valuesFrom: [{kind: Secret, name: x}]\n", "  releaseName: shop\n  targetNamespace: shop\n", "  values: 3\n",
+	} {
+		f.Add(released(more))
+	}
+	f.Fuzz(func(t *testing.T, manifest string) {
+		tree := files(chartFiles("apps/templates/a.yaml", settings+"data: {k: {{ .Values.a | quote }}}\n", "release.yaml", manifest)...)
+		result, refused, err := New(DefaultLimits(), nil).Render(t.Context(), tree, releaseSource())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused == nil && len(result.Objects) != 1 {
+			t.Fatalf("%d objects", len(result.Objects))
+		}
+	})
 }
