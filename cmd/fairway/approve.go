@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/fairway-dev/fairway/internal/attest"
@@ -30,9 +31,12 @@ func passphrase() ([]byte, error) {
 func approve(ctx context.Context, o cli.ApproveOptions) (cli.Approved, error) {
 	signer, err := signature.LoadSigner(o.Key, passphrase)
 	if err != nil {
-		return cli.Approved{}, err
+		return cli.Approved{}, mistaken(err)
 	}
-	repo, err := gitrepo.OpenClone(ctx, o.Dir, gitrepo.Limits{})
+	if !address(o.Repository) {
+		return cli.Approved{}, mistaken(fmt.Errorf("repository %q is no URL: give spec.url of the Repository, or one of its aliases", o.Repository))
+	}
+	repo, err := openClone(ctx, o.Dir)
 	if err != nil {
 		return cli.Approved{}, err
 	}
@@ -46,7 +50,7 @@ func approve(ctx context.Context, o cli.ApproveOptions) (cli.Approved, error) {
 	}
 	envelope, err := attest.SignApproval(said, signer)
 	if err != nil {
-		return cli.Approved{}, err
+		return cli.Approved{}, mistaken(err)
 	}
 	verb := "approve"
 	if o.Withdraw {
@@ -68,7 +72,7 @@ func approve(ctx context.Context, o cli.ApproveOptions) (cli.Approved, error) {
 func unit(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, said *attest.Approval) error {
 	head, err := repo.Resolve(ctx, o.Revision)
 	if err != nil {
-		return fmt.Errorf("looking up %q: %w", o.Revision, err)
+		return unknownName(o.Revision, err)
 	}
 	said.Head = head
 	if said.MergeBase, err = unitBase(ctx, repo, o, head); err != nil {
@@ -91,7 +95,11 @@ func unit(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, said *a
 // branch just before it landed.
 func unitBase(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, head string) (string, error) {
 	if o.Base != "" {
-		return repo.Resolve(ctx, o.Base)
+		base, err := repo.Resolve(ctx, o.Base)
+		if err != nil {
+			return "", unknownName(o.Base, err)
+		}
+		return base, nil
 	}
 	upstream := o.Branch
 	if o.Remote != "" {
@@ -99,13 +107,23 @@ func unitBase(ctx context.Context, repo *gitrepo.Repo, o cli.ApproveOptions, hea
 	}
 	tip, err := repo.Resolve(ctx, upstream)
 	if err != nil {
-		return "", fmt.Errorf("looking up branch %q (fetch it, or name the fork point with --base): %w", upstream, err)
+		return "", mistaken(fmt.Errorf("looking up branch %q (fetch it, or name the fork point with --base): %w", upstream, err))
 	}
 	base, err := repo.MergeBase(ctx, tip, head)
 	if err != nil || base != head {
 		return base, err
 	}
-	return repo.LandedFrom(ctx, tip, head)
+	base, err = repo.LandedFrom(ctx, tip, head)
+	if errors.Is(err, gitrepo.ErrNotFound) {
+		return "", mistaken(fmt.Errorf("%s is the first commit of branch %q, so it was forked from nothing: name what it changes with --base", head[:12], upstream))
+	}
+	return base, err
+}
+
+// address reports whether s is spelled as the address of a Repository may be: a URL, or user@host:path.
+func address(s string) bool {
+	before, _, scp := strings.Cut(s, ":")
+	return strings.Contains(s, "://") || scp && strings.Contains(before, "@")
 }
 
 // kept is a signed statement on its way to the ref of its principal.
@@ -121,7 +139,7 @@ type kept struct {
 func record(ctx context.Context, repo *gitrepo.Repo, k kept) (string, error) {
 	ref, err := attest.Ref(k.principal)
 	if err != nil {
-		return "", err
+		return "", mistaken(err)
 	}
 	at, err := repo.Append(ctx, ref, k.message, map[string][]byte{statementFile: k.envelope}, []string{k.object})
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,11 +41,16 @@ type connection struct {
 	dynamic dynamic.Interface
 }
 
+// connect reaches the cluster of a kubeconfig; empty: the one that the process runs in.
 func connect(kubeconfig string) (*connection, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	config, err := configOf(kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("reading kubeconfig %q: %w", kubeconfig, err)
+		return nil, err
 	}
+	return connected(config)
+}
+
+func connected(config *rest.Config) (*connection, error) {
 	config.QPS = -1
 	config.UserAgent = "fairway"
 	scheme, err := knownKinds()

@@ -102,7 +102,7 @@ var errNoKeys = errors.New("an audit compares digests whose key is in Fairway's 
 // auditCluster audits a cluster once, from outside: every gated binding, or those of one namespace. It
 // reads Fairway's keys from the Secret in own, the namespace of the install, and writes nothing.
 func auditCluster(ctx context.Context, kubeconfig, own, namespace string) ([]audited, error) {
-	cluster, err := connect(kubeconfig)
+	cluster, err := ask(kubeconfig)
 	if err != nil {
 		return nil, err
 	}

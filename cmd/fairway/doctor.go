@@ -16,7 +16,7 @@ import (
 // doctor forges a ProvenCommit, as a dry run, and tells what became of it. That something else refused it, or
 // that nobody answered, says nothing of whether Fairway enforces.
 func doctor(ctx context.Context, o cli.DoctorOptions) (cli.Enforcement, error) {
-	cluster, err := connect(o.Kubeconfig)
+	cluster, err := ask(o.Kubeconfig)
 	if err != nil {
 		return cli.Enforcement{}, err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/fairway-dev/fairway/internal/attest"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/cli"
-	"github.com/fairway-dev/fairway/internal/gitrepo"
 	"github.com/fairway-dev/fairway/internal/signature"
 	"github.com/fairway-dev/fairway/internal/store"
 )
@@ -51,6 +50,9 @@ func breakGlassRequest(_ context.Context, o cli.BreakGlassOptions) ([]byte, erro
 // errOtherRequest is a BreakGlass whose fields say something else than its signed request.
 var errOtherRequest = errors.New("the fields of the object differ from the request that was signed; do not approve it")
 
+// errOwnRequest is an approval that would count for nothing: one person never fills two places.
+var errOwnRequest = errors.New("this key signed the request: somebody else must agree to it")
+
 // breakGlassApprove adds a signed approval to a BreakGlass. Who approves has no list of people at
 // hand, so the request's signature is left to the gate; what is approved is the request itself.
 func breakGlassApprove(_ context.Context, raw []byte, key string) ([]byte, error) {
@@ -68,6 +70,9 @@ func breakGlassApprove(_ context.Context, raw []byte, key string) ([]byte, error
 	}
 	if !sameRequest(b, request.Statement()) {
 		return nil, errOtherRequest
+	}
+	if request.ClaimedKey() == signer.Fingerprint() {
+		return nil, errOwnRequest
 	}
 	envelope, err := request.Approve(b.Spec.NotAfter.Time, time.Now(), signer)
 	if err != nil {
@@ -98,16 +103,19 @@ func breakGlassYAML(b v1alpha1.BreakGlass) ([]byte, error) {
 func rollback(ctx context.Context, o cli.RollbackOptions) (string, error) {
 	signer, err := signature.LoadSigner(o.Key, passphrase)
 	if err != nil {
-		return "", err
+		return "", mistaken(err)
 	}
-	repo, err := gitrepo.OpenClone(ctx, o.Dir, gitrepo.Limits{})
+	if !address(o.Repository) {
+		return "", mistaken(fmt.Errorf("repository %q is no URL: give spec.url of the Repository, or one of its aliases", o.Repository))
+	}
+	repo, err := openClone(ctx, o.Dir)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = repo.Close() }()
 	commit, err := repo.Resolve(ctx, o.Commit)
 	if err != nil {
-		return "", fmt.Errorf("looking up %q: %w", o.Commit, err)
+		return "", unknownName(o.Commit, err)
 	}
 	now := time.Now()
 	envelope, err := attest.SignRollback(attest.Rollback{
@@ -117,7 +125,7 @@ func rollback(ctx context.Context, o cli.RollbackOptions) (string, error) {
 		Reason: o.Reason, Ticket: o.Ticket, SaidAt: now, Expires: now.Add(o.For),
 	}, signer)
 	if err != nil {
-		return "", err
+		return "", mistaken(err)
 	}
 	return record(ctx, repo, kept{
 		principal: o.As, remote: o.Remote, message: "rollback to " + commit, envelope: envelope, object: commit,

@@ -45,11 +45,11 @@ func inspect(ctx context.Context, o cli.InspectOptions) ([]cli.Inspection, error
 	defer func() { _ = in.repo.Close() }()
 	head, err := in.repo.Resolve(ctx, o.Revision)
 	if err != nil {
-		return nil, &cli.Exit{Code: cli.ExitUsage, Err: fmt.Errorf("looking up %q: %w", o.Revision, err)}
+		return nil, unknownName(o.Revision, err)
 	}
 	works, err := in.works(o)
 	if err != nil {
-		return nil, &cli.Exit{Code: cli.ExitUsage, Err: err}
+		return nil, mistaken(err)
 	}
 	var found []cli.Inspection
 	for _, work := range works {
@@ -70,11 +70,11 @@ func inspect(ctx context.Context, o cli.InspectOptions) ([]cli.Inspection, error
 func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error) {
 	kinds, err := readKinds(ctx, o.Dir, o.Kubeconfig)
 	if err != nil {
-		return nil, &cli.Exit{Code: cli.ExitUsage, Err: err}
+		return nil, err
 	}
 	in := &inspector{schemas: newSchemas()}
-	if o.Kubeconfig != "" {
-		cluster, err := connect(o.Kubeconfig)
+	if o.Dir == "" {
+		cluster, err := ask(o.Kubeconfig)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 		return nil, err
 	}
 	in.world = store.Compile(kinds, store.Settings{Namespace: o.Own, Sealed: true, Schema: in.schemas.digest()}, nil)
-	if in.repo, err = gitrepo.OpenClone(ctx, o.Clone, gitrepo.Limits{}); err != nil {
+	if in.repo, err = openClone(ctx, o.Clone); err != nil {
 		return nil, err
 	}
 	// The digests of a look never leave the process, so any key does.
@@ -115,6 +115,9 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 // works are the sources of the namespace that deliver the clone's repository.
 func (in *inspector) works(o cli.InspectOptions) ([]prover.Work, error) {
 	if _, ok := in.world.Namespaces[o.Namespace]; !ok {
+		if o.Dir != "" {
+			return nil, fmt.Errorf("there is no namespace %q in %q", o.Namespace, o.Dir)
+		}
 		return nil, fmt.Errorf("there is no namespace %q", o.Namespace)
 	}
 	t, b := in.world.Tier(o.Namespace)
@@ -141,7 +144,7 @@ func (in *inspector) works(o cli.InspectOptions) ([]prover.Work, error) {
 		return nil, fmt.Errorf("namespace %q has sources of several repositories (%s): name the clone's with --repository", o.Namespace, strings.Join(repositories, ", "))
 	}
 	if len(works) == 0 {
-		return nil, fmt.Errorf("namespace %q has no source of such a repository", o.Namespace)
+		return nil, fmt.Errorf("namespace %q has no source of repository %q", o.Namespace, o.Repository)
 	}
 	return works, nil
 }
@@ -152,7 +155,7 @@ func (in *inspector) one(ctx context.Context, work prover.Work, head string) (cl
 	work.Only = head
 	tip, err := in.tips.Tip(ctx, work.Source.Branch)
 	if err != nil {
-		return cli.Inspection{}, fmt.Errorf("looking up branch %q: %w", work.Source.Branch, err)
+		return cli.Inspection{}, in.tips.unknown(work.Source.Branch, err)
 	}
 	base, err := in.repo.MergeBase(ctx, tip, head)
 	if err != nil {
@@ -206,11 +209,11 @@ func (in *inspector) ahead(ctx context.Context, work *prover.Work, tip, base, he
 func (in *inspector) differs(ctx context.Context, work prover.Work, commit, file string) ([]string, error) {
 	raw, err := os.ReadFile(file) //nolint:gosec // the user names it
 	if err != nil {
-		return nil, err
+		return nil, mistaken(err)
 	}
 	object, err := canon.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", file, err)
+		return nil, mistaken(fmt.Errorf("reading %q, which kubectl get -o json --show-managed-fields makes: %w", file, err))
 	}
 	tree, err := in.repo.Tree(ctx, commit)
 	if err != nil {
@@ -290,6 +293,18 @@ func (c clone) Tip(ctx context.Context, branch string) (string, error) {
 		return c.repo.Resolve(ctx, "refs/remotes/"+c.remote+"/"+branch)
 	}
 	return c.repo.Tip(ctx, branch)
+}
+
+// unknown is why a branch of the clone could not be looked up.
+func (c clone) unknown(branch string, err error) error {
+	err = fmt.Errorf("looking up branch %q: %w", branch, err)
+	if !errors.Is(err, gitrepo.ErrNotFound) {
+		return err
+	}
+	if c.remote != "" {
+		err = fmt.Errorf("%w; git fetch %s brings it, or name another with --remote", err, c.remote)
+	}
+	return mistaken(err)
 }
 
 func (c clone) Place(ctx context.Context, branch, commit string) (int64, bool, error) {

@@ -19,6 +19,9 @@ func lint(ctx context.Context, o cli.LintOptions) ([]cli.Problem, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(kinds.Tiers)+len(kinds.Bindings) == 0 {
+		return nil, mistaken(fmt.Errorf("there is no tier and no binding%s, so there is nothing to find", in(o.Dir)))
+	}
 	world := store.Compile(kinds, store.Settings{Namespace: o.Own, Sealed: true}, nil)
 	problems := []cli.Problem{}
 	for _, text := range world.Problems {
@@ -28,6 +31,7 @@ func lint(ctx context.Context, o cli.LintOptions) ([]cli.Problem, error) {
 	for _, text := range keys {
 		problems = append(problems, cli.Problem{Kind: "Key", Text: text})
 	}
+	problems = append(problems, unknownTeams(kinds)...)
 	for _, namespace := range slices.Sorted(maps.Keys(world.Bindings)) {
 		b := world.Bindings[namespace]
 		t, _ := world.Tier(namespace)
@@ -37,6 +41,39 @@ func lint(ctx context.Context, o cli.LintOptions) ([]cli.Problem, error) {
 		problems = append(problems, lintBinding(world, t, *b)...)
 	}
 	return problems, nil
+}
+
+// unknownTeams names the teams that tiers and bindings speak of and that there are not: nobody is in them.
+func unknownTeams(k store.Kinds) []cli.Problem {
+	teams := map[string]bool{}
+	for _, t := range k.Teams {
+		teams[t.Name] = true
+	}
+	var problems []cli.Problem
+	look := func(where, field string, named []string) {
+		for _, name := range named {
+			if !teams[name] {
+				problems = append(problems, cli.Problem{Where: where, Kind: "UnknownTeam", Text: fmt.Sprintf("%s names team %q, which does not exist", field, name)})
+			}
+		}
+	}
+	for _, b := range k.Bindings {
+		look("binding "+b.Namespace+"/"+b.Name, "owners", b.Spec.Owners)
+	}
+	for _, t := range k.Tiers {
+		for _, a := range t.Spec.Approvals {
+			look("tier "+t.Name, fmt.Sprintf("approval %q", a.Name), a.Teams)
+		}
+	}
+	return problems
+}
+
+// in is where a directory's kinds were looked for.
+func in(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return fmt.Sprintf(" in the *.yaml files of %q", dir)
 }
 
 func lintBinding(world *tier.World, t tier.Tier, b tier.Binding) []cli.Problem {

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -26,6 +29,7 @@ func TestMain(m *testing.M) {
 //	land WHO TAG          the same, merged into main; $MERGE and $HEAD are the ids
 //	push WHO TAG          a signed commit on main itself; $HEAD is its id
 //	slip WHO TAG          the same, unsigned
+//	exits CODE COMMAND…   run it and hold its exit code; as after exec, stdout and stderr can be looked at
 //	fetch                 bring the clone up to date, approvals too
 //
 // TAG is the image's of the web Deployment. $URL is the repository's, $BASE its baseline.
@@ -63,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"push":  push(true),
 			"slip":  push(false),
 			"fetch": fetch,
+			"exits": exits,
 		},
 	})
 }
@@ -96,4 +101,18 @@ func push(signed bool) func(*testscript.TestScript, bool, []string) {
 func fetch(ts *testscript.TestScript, _ bool, _ []string) {
 	clone := filepath.Join(ts.Getenv("WORK"), "clone")
 	ts.Check(ts.Exec("git", "-C", clone, "fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*", "refs/fairway/*:refs/fairway/*"))
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("running %q: %v", args[1:], err)
+		}
+		code = exit.ExitCode()
+	}
+	if want := args[0]; strconv.Itoa(code) != want {
+		ts.Fatalf("%q exits %d, want %s", args[1:], code, want)
+	}
 }

@@ -12,20 +12,19 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fairway-dev/fairway/internal/cli"
-	"github.com/fairway-dev/fairway/internal/gitrepo"
 	"github.com/fairway-dev/fairway/internal/origin"
 )
 
 // stamp writes on each manifest where it comes from.
 func stamp(ctx context.Context, o cli.StampOptions) ([]byte, error) {
-	repo, err := gitrepo.OpenClone(ctx, o.Clone, gitrepo.Limits{})
+	repo, err := openClone(ctx, o.Clone)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = repo.Close() }()
 	commit, err := repo.Resolve(ctx, o.Revision)
 	if err != nil {
-		return nil, fmt.Errorf("looking up %q: %w", o.Revision, err)
+		return nil, unknownName(o.Revision, err)
 	}
 	var out bytes.Buffer
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(o.Manifests)))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
@@ -16,9 +17,16 @@ import (
 // readKinds reads the kinds of an install once: from a directory, or else from a cluster.
 func readKinds(ctx context.Context, dir, kubeconfig string) (store.Kinds, error) {
 	if dir != "" {
-		return store.ReadDir(dir)
+		kinds, err := store.ReadDir(dir)
+		if err != nil {
+			return store.Kinds{}, mistaken(err)
+		}
+		return kinds, nil
 	}
-	cluster, err := connect(kubeconfig)
+	cluster, err := ask(kubeconfig)
+	if errors.Is(err, errNobodyToAsk) {
+		return store.Kinds{}, mistaken(fmt.Errorf("%w; or a directory of YAML files with --dir", err))
+	}
 	if err != nil {
 		return store.Kinds{}, err
 	}

@@ -11,15 +11,19 @@ import (
 type ClaimedRequest struct {
 	statement BreakGlassRequest
 	digest    string
+	key       string
 }
 
 // Statement is what the request says.
 func (c ClaimedRequest) Statement() BreakGlassRequest { return c.statement }
 
+// ClaimedKey is the fingerprint of the key that the request says signed it.
+func (c ClaimedRequest) ClaimedKey() string { return c.key }
+
 // ReadBreakGlassRequest reads a request without asking who signed it, for somebody who has no list
 // of people at hand. The gate verifies the request and the approval together.
 func ReadBreakGlassRequest(envelope []byte) (ClaimedRequest, *Refusal) {
-	payload, _, err := unwrap(envelope)
+	payload, signature, err := unwrap(envelope)
 	if err != nil {
 		return ClaimedRequest{}, refusal(Malformed, "%v", err)
 	}
@@ -28,7 +32,7 @@ func ReadBreakGlassRequest(envelope []byte) (ClaimedRequest, *Refusal) {
 		return ClaimedRequest{}, no
 	}
 	sum := sha256.Sum256(payload)
-	return ClaimedRequest{statement: request, digest: hex.EncodeToString(sum[:])}, nil
+	return ClaimedRequest{statement: request, digest: hex.EncodeToString(sum[:]), key: signature.KeyID}, nil
 }
 
 // Approve makes the envelope of an approval of the request, until notAfter at the latest.

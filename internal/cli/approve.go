@@ -40,12 +40,12 @@ func approveCommand(rooms Rooms) *cobra.Command {
 			"What is approved is the exact difference between REVISION and the commit it was forked from. It counts\n" +
 			"for that content, in that repository, on that branch, and for nothing else. It can be given after the\n" +
 			"change landed too. --withdraw takes it back until the change is delivered.",
-		Args: cobra.ExactArgs(1),
+		Args: one("REVISION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Revision = args[0]
 			done, err := rooms.Approve(c.Context(), o)
 			if err != nil {
-				return &Exit{Code: ExitCannotTell, Err: err}
+				return failed(ExitCannotTell, err)
 			}
 			out := c.OutOrStdout()
 			_, err = fmt.Fprintf(out, "%s %s..%s\n  content %s\n  key     %s\n  at      %s\n",

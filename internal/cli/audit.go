@@ -33,7 +33,7 @@ type Audit struct {
 func auditCommand(rooms Rooms) *cobra.Command {
 	o, format := AuditOptions{}, ""
 	c := &cobra.Command{
-		Use:   "audit --kubeconfig FILE [-n NAMESPACE]",
+		Use:   "audit [--kubeconfig FILE] [-n NAMESPACE]",
 		Short: "Hold what lives in gated namespaces against what was proven",
 		Long: "Hold what lives in gated namespaces against what was proven: drift, objects that were there before,\n" +
 			"and what was admitted while Fairway was away. It needs the right to read Fairway's keys.\n\n" +
@@ -47,17 +47,16 @@ func auditCommand(rooms Rooms) *cobra.Command {
 			audits, err := rooms.Audit(c.Context(), o)
 			stop()
 			if err != nil {
-				return &Exit{Code: ExitCannotTell, Err: err}
+				return failed(ExitCannotTell, err)
 			}
 			return auditResult(c.OutOrStdout(), audits, format)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the cluster's kubeconfig")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the cluster's kubeconfig; empty: as kubectl finds it, or the cluster that the process runs in")
 	f.StringVar(&o.Own, "fairway-namespace", "fairway-system", "Fairway's own namespace")
 	f.StringVarP(&o.Namespace, "namespace", "n", "", "audit this namespace alone")
 	f.StringVarP(&format, "output", "o", "text", "text or json")
-	_ = c.MarkFlagRequired("kubeconfig") // the flag exists
 	return c
 }
 
@@ -82,6 +81,9 @@ func auditResult(out io.Writer, audits []Audit, format string) error {
 		return exit
 	}
 	var b strings.Builder
+	if len(audits) == 0 {
+		b.WriteString("no gated namespace has a binding, so nothing was held against anything\n")
+	}
 	for _, a := range audits {
 		fmt.Fprintf(&b, "%s, tier %s: %d as delivered, %d behind, %d drifted, %d missing, %d inherited\n",
 			a.Namespace, a.Tier, a.Bound, len(a.Behind), len(a.Drifted), len(a.Missing), len(a.Inherited))

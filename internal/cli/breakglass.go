@@ -28,7 +28,7 @@ func breakGlassCommand(rooms Rooms) *cobra.Command {
 		Short: "Ask for, or agree to, a way through in an emergency",
 		Long: "Ask for, or agree to, a way through in an emergency.\n\nTwo people sign: one asks, another agrees. What they sign is a BreakGlass object, which is then\n" +
 			"applied like any other. It opens one namespace to one user for a short time, and every use is recorded.",
-		Args: cobra.NoArgs,
+		Args: known,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(breakGlassRequestCommand(rooms), breakGlassApproveCommand(rooms))
@@ -38,7 +38,7 @@ func breakGlassCommand(rooms Rooms) *cobra.Command {
 func breakGlassRequestCommand(rooms Rooms) *cobra.Command {
 	o := BreakGlassOptions{}
 	c := &cobra.Command{
-		Use:   "request -n NAMESPACE --user USER --reason TEXT --ticket ID --key FILE",
+		Use:   "request -n NAMESPACE --namespace-uid UID --user USER --reason TEXT --ticket ID --key FILE",
 		Short: "Sign a request and print the BreakGlass object",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -68,11 +68,11 @@ func breakGlassApproveCommand(rooms Rooms) *cobra.Command {
 		Use:   "approve FILE --key FILE",
 		Short: "Sign somebody else's request and print the object with your signature in it",
 		Long:  "Sign somebody else's request and print the object with your signature in it. FILE is the BreakGlass\nobject, - is standard input. Read it first: you agree to its reason, user and window.",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			raw, err := readFile(c.InOrStdin(), args[0])
 			if err != nil {
-				return err
+				return failed(ExitUsage, err)
 			}
 			object, err := rooms.BreakGlassApprove(c.Context(), raw, key)
 			return printed(c.OutOrStdout(), object, err)
@@ -102,14 +102,15 @@ type RollbackOptions struct {
 func rollbackCommand(rooms Rooms) *cobra.Command {
 	o := RollbackOptions{}
 	c := &cobra.Command{
-		Use:   "rollback COMMIT -n NAMESPACE --reason TEXT --ticket ID --key FILE --as PRINCIPAL",
+		Use: "rollback COMMIT -n NAMESPACE --namespace-uid UID --repository URL --source NAME " +
+			"--reason TEXT --ticket ID --key FILE --as PRINCIPAL",
 		Short: "Sign that a namespace may go back to a commit that was delivered there before",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("COMMIT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Commit = args[0]
 			at, err := rooms.Rollback(c.Context(), o)
 			if err != nil {
-				return &Exit{Code: ExitCannotTell, Err: err}
+				return failed(ExitCannotTell, err)
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "%s may go back to %s for %s\n  at %s\n", o.Namespace, o.Commit, o.For, at)
 			return err
@@ -118,7 +119,7 @@ func rollbackCommand(rooms Rooms) *cobra.Command {
 	f := c.Flags()
 	f.StringVarP(&o.Dir, "directory", "C", ".", "the clone to work in")
 	f.StringVarP(&o.Namespace, "namespace", "n", "", "the namespace that goes back")
-	f.StringVar(&o.NamespaceUID, "namespace-uid", "", "its UID")
+	f.StringVar(&o.NamespaceUID, "namespace-uid", "", "its UID: kubectl get ns NAME -o jsonpath={.metadata.uid}")
 	f.StringVar(&o.Repository, "repository", "", "URL of the repository, or one of its aliases, as the Repository object spells it")
 	f.StringVar(&o.Branch, "branch", "main", "branch of the source")
 	f.StringVar(&o.Path, "path", ".", "path of the source")
@@ -137,7 +138,7 @@ func rollbackCommand(rooms Rooms) *cobra.Command {
 
 func printed(out io.Writer, object []byte, err error) error {
 	if err != nil {
-		return err
+		return failed(ExitUsage, err)
 	}
 	_, err = out.Write(object)
 	return err

@@ -74,11 +74,11 @@ func Run(ctx context.Context, rooms Rooms, args []string, out, errs io.Writer) i
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitYes
 	}
-	if text := err.Error(); text != "" {
+	if text := told(c, err); text != "" {
 		_, _ = fmt.Fprintln(errs, "fairway: "+text)
 	}
 	var exit *Exit
@@ -95,9 +95,11 @@ func New(rooms Rooms) *cobra.Command {
 		Short:         "Environment tiers for GitOps: fast where it may be, proven where it must be",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       Version(rooms.Version),
+		Args:          known,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		checkCommand(rooms), explainCommand(rooms), lintCommand(rooms), doctorCommand(rooms), retireCommand(rooms), auditCommand(rooms), stampCommand(rooms), teamCommand(rooms),
 		approveCommand(rooms), rollbackCommand(rooms), breakGlassCommand(rooms),

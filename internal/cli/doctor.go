@@ -33,7 +33,7 @@ func doctorCommand(rooms Rooms) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			found, err := rooms.Doctor(c.Context(), o)
 			if err != nil {
-				return &Exit{Code: ExitCannotTell, Err: err}
+				return failed(ExitCannotTell, err)
 			}
 			if !found.Refused {
 				return &Exit{Code: ExitNo, Err: fmt.Errorf("NOT ENFORCED: the API server admitted a forged proof: %s", found.Text)}
@@ -43,7 +43,7 @@ func doctorCommand(rooms Rooms) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the cluster's kubeconfig; empty: the cluster that the process runs in")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the cluster's kubeconfig; empty: as kubectl finds it, or the cluster that the process runs in")
 	f.StringVar(&o.Namespace, "namespace", "fairway-system", "Fairway's own namespace")
 	return c
 }

@@ -69,12 +69,12 @@ type Finding struct {
 func checkCommand(rooms Rooms) *cobra.Command {
 	o, format := InspectOptions{}, ""
 	c := &cobra.Command{
-		Use:   "check REVISION -n NAMESPACE (--dir DIR | --kubeconfig FILE)",
+		Use:   "check REVISION -n NAMESPACE [--dir DIR | --kubeconfig FILE]",
 		Short: "Say whether a revision would be admitted to a namespace, before it is merged",
 		Long: "Say whether a revision would be admitted to a namespace.\n\nREVISION is a branch or commit in the clone that you are in. One that has not landed is judged as if it\n" +
 			"were merged now. Approvals are those that the clone holds: git fetch origin 'refs/fairway/*:refs/fairway/*'\n\n" +
 			"Exit codes: 0 it would be, 1 it would not, 2 usage, 3 cannot tell.",
-		Args: cobra.ExactArgs(1),
+		Args: one("REVISION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Revision = args[0]
 			found, err := inspected(c, rooms, o, format)
@@ -85,11 +85,11 @@ func checkCommand(rooms Rooms) *cobra.Command {
 				return errors.Join(writeJSON(c.OutOrStdout(), found), verdictExit(found))
 			}
 			for _, i := range found {
-				mark := "no "
+				mark, text := "no ", i.Message
 				if i.Verdict == "Allow" {
-					mark = "yes"
+					mark, text = "yes", admitted(i)
 				}
-				if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %s in %s (tier %s, source %s): %s\n", mark, short(i.Commit), i.Namespace, i.Tier, i.Source, i.Message); err != nil {
+				if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %s in %s (tier %s, source %s): %s\n", mark, short(i.Commit), i.Namespace, i.Tier, i.Source, text); err != nil {
 					return err
 				}
 			}
@@ -103,9 +103,9 @@ func checkCommand(rooms Rooms) *cobra.Command {
 func explainCommand(rooms Rooms) *cobra.Command {
 	o, format := InspectOptions{}, ""
 	c := &cobra.Command{
-		Use:   "explain REVISION -n NAMESPACE (--dir DIR | --kubeconfig FILE)",
+		Use:   "explain REVISION -n NAMESPACE [--dir DIR | --kubeconfig FILE]",
 		Short: "Say who changed what, when and why, who approved it, and what is missing",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("REVISION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Revision = args[0]
 			found, err := inspected(c, rooms, o, format)
@@ -133,13 +133,12 @@ func inspectFlags(c *cobra.Command, o *InspectOptions, format *string) {
 	f.StringVarP(&o.Clone, "directory", "C", ".", "the clone to work in")
 	f.StringVar(&o.Remote, "remote", "origin", "remote whose branches count; empty: the clone's own")
 	f.StringVar(&o.Dir, "dir", "", "read tiers, bindings and teams from the YAML files in this directory")
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "read them from this cluster")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "read them from this cluster; empty, and no --dir: the one that kubectl would ask")
 	f.StringVar(&o.Own, "fairway-namespace", "fairway-system", "Fairway's own namespace")
 	f.StringVarP(&o.Namespace, "namespace", "n", "", "the namespace that the revision shall reach")
 	f.StringVar(&o.Repository, "repository", "", "name of the Repository that the clone is of, where the namespace has sources of several")
 	f.StringVarP(format, "output", "o", "text", "text or json")
 	_ = c.MarkFlagRequired("namespace") // the flag exists
-	c.MarkFlagsOneRequired("dir", "kubeconfig")
 	c.MarkFlagsMutuallyExclusive("dir", "kubeconfig")
 }
 
@@ -151,13 +150,17 @@ func inspected(c *cobra.Command, rooms Rooms, o InspectOptions, format string) (
 	defer stop()
 	found, err := rooms.Inspect(c.Context(), o)
 	if err != nil {
-		var exit *Exit
-		if errors.As(err, &exit) {
-			return nil, err
-		}
-		return nil, &Exit{Code: ExitCannotTell, Err: err}
+		return nil, failed(ExitCannotTell, err)
 	}
 	return found, nil
+}
+
+// admitted says why nothing is missing.
+func admitted(i Inspection) string {
+	if len(i.Approvers) == 0 {
+		return "would be admitted"
+	}
+	return "would be admitted, approved by " + strings.Join(i.Approvers, ", ")
 }
 
 // verdictExit is the exit code of the worst verdict.
@@ -188,7 +191,7 @@ func writeJSON(out io.Writer, v any) error {
 func explain(out io.Writer, i Inspection) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s in %s, tier %s: %s\n", short(i.Commit), i.Namespace, i.Tier, i.Verdict)
-	fmt.Fprintf(&b, "  what      %s (%d objects of source %s, %s branch %s)\n", i.Subject, i.Objects, i.Source, i.Repository, i.Branch)
+	fmt.Fprintf(&b, "  what      %s (%s of source %s, %s branch %s)\n", i.Subject, objects(i.Objects), i.Source, i.Repository, i.Branch)
 	fmt.Fprintf(&b, "  who       %s\n  when      %s\n", i.Author, i.When.UTC().Format(time.RFC3339))
 	for _, t := range i.Trailers {
 		fmt.Fprintf(&b, "  why       %s\n", t)
@@ -223,6 +226,13 @@ func explain(out io.Writer, i Inspection) error {
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+func objects(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
 }
 
 func short(id string) string { return id[:min(len(id), 12)] }

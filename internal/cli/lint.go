@@ -24,7 +24,7 @@ type Problem struct {
 func lintCommand(rooms Rooms) *cobra.Command {
 	o, format := LintOptions{}, ""
 	c := &cobra.Command{
-		Use:   "lint (--dir DIR | --kubeconfig FILE)",
+		Use:   "lint [--dir DIR | --kubeconfig FILE]",
 		Short: "Find rules that the people there are can never meet, and kinds that are not in force",
 		Long: "Find rules that nobody can meet.\n\nFor each gated tier and binding, and for every possible author, lint proves that the approvals can be given\n" +
 			"by the people there are. Where not, it names the author and the missing role. A person without whom\nnothing can be admitted is a warning. So are ways out: break-glass and roll-back must be open to the people\nthere are, and not hang on one of them.\n\n" +
@@ -36,17 +36,16 @@ func lintCommand(rooms Rooms) *cobra.Command {
 			}
 			problems, err := rooms.Lint(c.Context(), o)
 			if err != nil {
-				return &Exit{Code: ExitCannotTell, Err: err}
+				return failed(ExitCannotTell, err)
 			}
 			return lintResult(c, problems, format)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.Dir, "dir", "", "read kinds from the YAML files in this directory")
-	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "read kinds from this cluster")
+	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "read kinds from this cluster; empty, and no --dir: the one that kubectl would ask")
 	f.StringVar(&o.Own, "fairway-namespace", "fairway-system", "Fairway's own namespace")
 	f.StringVarP(&format, "output", "o", "text", "text or json")
-	c.MarkFlagsOneRequired("dir", "kubeconfig")
 	c.MarkFlagsMutuallyExclusive("dir", "kubeconfig")
 	return c
 }
@@ -105,11 +104,11 @@ func stampCommand(rooms Rooms) *cobra.Command {
 		Long: "Write on manifests which repository, commit and source they come from, and print them.\n\nFILE holds YAML or JSON documents, - is standard input. The stamp selects the commit that Fairway compares\n" +
 			"with and explains the verdict. It proves nothing.",
 		Example: "  kustomize build production | fairway stamp - --repository apps --source shop | kubectl apply --server-side -f -",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
 			if o.Manifests, err = readFile(c.InOrStdin(), args[0]); err != nil {
-				return err
+				return failed(ExitUsage, err)
 			}
 			stamped, err := rooms.Stamp(c.Context(), o)
 			return printed(c.OutOrStdout(), stamped, err)

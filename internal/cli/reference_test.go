@@ -21,7 +21,10 @@ func TestReferenceIsFresh(t *testing.T) {
 	const path = "../../docs/reference/cli.md"
 	var want bytes.Buffer
 	want.WriteString("# Command line\n\nWhat `fairway COMMAND --help` says, made from the commands themselves.\n\n" +
-		"Exit codes of every command: 0 yes, 1 no, 2 usage or configuration, 3 cannot tell.\n")
+		"Exit codes of every command: 0 yes, 1 no, 2 usage or configuration, 3 cannot tell.\n\n" +
+		"With `-o json` the answer stands on standard output, as a list to which fields are only ever added. What went\n" +
+		"wrong is a line on standard error, and the exit code; standard output is empty then. Nothing is coloured, and\n" +
+		"what shows that something goes on does so on a terminal alone. `fairway completion SHELL` writes completions.\n")
 	document(&want, cli.New(cli.Rooms{}))
 	if *update {
 		if err := os.WriteFile(path, want.Bytes(), 0o644); err != nil { //nolint:gosec // documentation is for everybody

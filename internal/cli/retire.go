@@ -20,10 +20,7 @@ func retireCommand(rooms Rooms) *cobra.Command {
 			"it again, the webhook configuration. The chart's uninstall runs it. Nothing is judged from then on.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := rooms.Retire(c.Context(), o, c.OutOrStdout()); err != nil {
-				return &Exit{Code: ExitNo, Err: err}
-			}
-			return nil
+			return failed(ExitNo, rooms.Retire(c.Context(), o, c.OutOrStdout()))
 		},
 	}
 	f := c.Flags()

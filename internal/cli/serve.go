@@ -121,7 +121,7 @@ func serving(rooms Rooms, o *ServeOptions, c *cobra.Command) *cobra.Command {
 	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.Log = c.ErrOrStderr()
-		return rooms.Serve(c.Context(), *o)
+		return failed(ExitUsage, rooms.Serve(c.Context(), *o))
 	}
 	c.Flags().StringVar(&o.TraceEndpoint, "trace-endpoint", "", "URL of an OTLP/HTTP collector for traces (http://collector:4318/v1/traces); empty: none are made")
 	c.Flags().Float64Var(&o.TraceRatio, "trace-ratio", 0.01, "how many of the traces that nobody upstream decided on are kept, 0 to 1")

@@ -106,9 +106,12 @@ func (k *Kinds) add(doc []byte) (string, error) {
 	case "apiextensions.k8s.io/v1 CustomResourceDefinition":
 		k.CRDs, err = decode(k.CRDs, doc)
 	default:
-		err = fmt.Errorf("%s %s is no kind that Fairway reads", head.APIVersion, head.Kind)
+		return "", fmt.Errorf("%s %s is no kind that Fairway reads", head.APIVersion, head.Kind)
 	}
-	return head.Kind + " " + head.Namespace + "/" + head.Name, err
+	if err != nil {
+		return "", fmt.Errorf("%s %q: %w", head.Kind, head.Name, err)
+	}
+	return head.Kind + " " + strings.TrimPrefix(head.Namespace+"/"+head.Name, "/"), nil
 }
 
 func decode[T any](to []T, doc []byte) ([]T, error) {
