@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,7 +16,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// kustomizations notes which were asked, and answers with an error.
+// kustomizations notes which objects were asked, and answers with an error.
 type kustomizations struct {
 	client.Client
 	asked []string
@@ -23,7 +24,7 @@ type kustomizations struct {
 }
 
 func (k *kustomizations) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.PatchOption) error {
-	k.asked = append(k.asked, o.GetNamespace()+"/"+o.GetName())
+	k.asked = append(k.asked, o.GetObjectKind().GroupVersionKind().Kind+" "+o.GetNamespace()+"/"+o.GetName())
 	return k.err
 }
 
@@ -83,10 +84,33 @@ func TestNudge(t *testing.T) {
 				t.Errorf("asked %v, want %d times", at.asked, tt.asked)
 			}
 			for _, who := range at.asked {
-				if who != "flux-system/shop" {
+				if who != "Kustomization flux-system/shop" {
 					t.Errorf("asked %s", who)
 				}
 			}
 		})
+	}
+}
+
+// TestNudgeHelmRelease: what a HelmRelease delivers is asked for at the HelmRelease, and what others deliver at
+// nobody.
+func TestNudgeHelmRelease(t *testing.T) {
+	for engine, want := range map[string][]string{"HelmRelease": {"HelmRelease shop/web"}, "Helm": nil, "ArgoCD": nil, "": nil} {
+		source := tier.Source{Name: "shop", Repository: "apps", Branch: "main", Path: "shop", Via: tier.Via{Engine: engine, Owner: "shop/web"}}
+		binding := tier.Binding{Namespace: "shop", Name: "tier", Tier: "production", Sources: []tier.Source{source}}
+		world := &tier.World{
+			Tiers:    map[string]tier.Tier{"production": {Name: "production", Lane: tier.Gated}},
+			Bindings: map[string]tier.Binding{"shop": binding},
+		}
+		digest := world.PolicyDigest(world.Tiers["production"], binding, source)
+		proofs := nudgeProofs{{Commit: "b", Height: 2, Judgements: []change.Judgement{{Tier: "production", PolicyDigest: digest, Admissible: change.Present}}}}
+		at := &kustomizations{}
+		n := &Nudge{Client: at, World: func() *tier.World { return world }, Proofs: proofs, Marks: nudgeMarks{}, Now: time.Now, Log: logr.Discard()}
+		if err := n.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, at.asked); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", engine, diff)
+		}
 	}
 }
