@@ -32,6 +32,8 @@ type Moved struct {
 func (m *Mirror) Fetch(ctx context.Context) ([]Moved, error) {
 	m.fetching.Lock()
 	defer m.fetching.Unlock()
+	m.tips.forget()
+	defer m.tips.forget()
 	moved, err := m.fetch(ctx)
 	if err != nil {
 		return moved, fmt.Errorf("fetching %q: %w", m.remote.given, err)

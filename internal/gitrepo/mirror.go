@@ -68,6 +68,7 @@ func newMirror(dir string, remote remoteURL, opts Options, lock *os.File) *Mirro
 	}
 	g := &git{bin: bin, dir: dir, cwd: dir, env: mirrorEnv(), limits: opts.Limits, secrets: secrets(opts)}
 	m := &Mirror{Repo: newRepo(g, filepath.Join(dir, "objects"), dir), remote: remote, opts: opts, lock: lock}
+	m.tips = &tips{known: map[string]string{}}
 	m.reach = func(ctx context.Context, name string) (transport, error) {
 		if name != "" {
 			return transport{}, fmt.Errorf("remote %q: a mirror reaches its own only", withoutUserinfo(name))

@@ -21,6 +21,7 @@ type Repo struct {
 	// reach makes ready to reach a remote, or refuses to.
 	reach func(ctx context.Context, remote string) (transport, error)
 	known *memo
+	tips  *tips // nil: others may move the branches at any time
 	// busy is held for reading by whatever runs git, and for writing while packs are replaced.
 	busy sync.RWMutex
 }
@@ -186,7 +187,7 @@ func (r *Repo) ref(ctx context.Context, name string) (string, error) {
 
 // Tip is the commit that the branch points at. ErrNotFound.
 func (r *Repo) Tip(ctx context.Context, branch string) (string, error) {
-	return r.ref(ctx, "refs/heads/"+branch)
+	return r.tips.of(branch, func() (string, error) { return r.ref(ctx, "refs/heads/"+branch) })
 }
 
 // Resolve is the full id of the commit that a name means to the user of a clone: HEAD, a branch, a
