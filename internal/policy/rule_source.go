@@ -21,6 +21,9 @@ func judgeSource(c commitCase) []Finding {
 	if c.tier.Name == "" {
 		return []Finding{unmet(CodeTier, Deny, "the tier could not be read")}
 	}
+	if c.tier.Missing() {
+		return []Finding{unmet(CodeTier, Deny, "tier "+Quote(c.tier.Name)+" does not exist, or could not be read")}
+	}
 	s, ok := c.binding.SourceNamed(c.ev.Source)
 	if !ok || c.ev.Source == "" || c.ev.Namespace != c.binding.Namespace {
 		return []Finding{unmet(CodeSource, Deny, "source "+Quote(c.ev.Source)+" is not listed in the binding of "+Quote(c.binding.Namespace))}

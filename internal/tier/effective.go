@@ -43,6 +43,12 @@ func named(tiers map[string]Tier, name string) Tier {
 	return Strictest(name)
 }
 
+// strictest is the digest of every tier that is made up by Strictest. That of a real one is a hash.
+const strictest = "strictest"
+
+// Missing reports whether the tier stands for one that does not exist or could not be read.
+func (t Tier) Missing() bool { return t.Digest == strictest }
+
 // Strictest is the tier for what is unknown: gated, enforced, and satisfied by no evidence, since
 // it asks for an approval rule that nobody can fill. Name is the tier that was looked for.
 func Strictest(name string) Tier {
@@ -50,7 +56,7 @@ func Strictest(name string) Tier {
 		name = "(none)"
 	}
 	return Tier{
-		Name: name, Digest: "strictest", Lane: Gated, Enforcement: Enforce, Reciprocal: true,
+		Name: name, Digest: strictest, Lane: Gated, Enforcement: Enforce, Reciprocal: true,
 		Signatures: SignatureRule{Require: EveryCommit}, Connect: PolicyDeny, Scale: PolicyDeny,
 		Approvals: []ApprovalRule{{Name: "tier-exists", Minimum: 1, From: FromTeams}},
 	}
