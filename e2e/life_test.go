@@ -136,6 +136,8 @@ func TestClusterLifeGoesOn(t *testing.T) {
 	_, err := resource(l.as("admin"), "EnvironmentTier", "").Patch(t.Context(), "production", types.MergePatchType, scale, metav1.PatchOptions{})
 	l.admitted(err)
 	l.admitted(l.apply("admin", "admin", manifest(t, volume)))
+	// A node for the daemon, though nothing runs on it: its controller makes a pod for it, with tolerations.
+	l.admitted(l.apply("admin", "admin", manifest(t, "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n")))
 	merge := l.land("Live\n\nTicket: SHOP-20", files)
 	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
 	for name, text := range life {
@@ -162,6 +164,7 @@ func TestClusterLifeGoesOn(t *testing.T) {
 			list, err := apps.ControllerRevisions("shop").List(ctx, metav1.ListOptions{LabelSelector: "app=agent"})
 			return len(list.Items), err
 		}},
+		{"the daemon's pod", podsOf(l, "app=agent")},
 		{"the night's job and its pod", func(ctx context.Context) (int, error) {
 			list, err := batch.Jobs("shop").List(ctx, metav1.ListOptions{})
 			if err != nil || len(list.Items) < 2 {
