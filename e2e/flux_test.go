@@ -32,6 +32,7 @@ func TestFlux(t *testing.T) {
 		{"what Git dropped goes", fluxPrunes},
 		{"a Kustomization goes, and takes along what Git dropped", fluxFinalizes},
 		{"restarts change nothing", fluxRestarts},
+		{"Flux tries again by itself", fluxRetries},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here, lab := *l, *l.serveLab

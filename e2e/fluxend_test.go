@@ -142,6 +142,44 @@ func fluxRestarts(l *fluxLab) {
 	}
 }
 
+// fluxRetries: where Fairway may not ask Flux, an approval that comes late is found after retryInterval.
+func fluxRetries(l *fluxLab) {
+	ctx := l.t.Context()
+	merge := l.land("Retry often\n\nTicket: SHOP-13", map[string]string{
+		shopPath: strings.ReplaceAll(kustomization("shop", "shop/production", shaped), "retryInterval: 1h", "retryInterval: 3s"),
+	})
+	l.ready("flux-system", merge)
+	l.ready("shop", merge)
+	l.unguard()
+	if err := l.typed.RbacV1().ClusterRoleBindings().Delete(ctx, "fairway-nudge", metav1.DeleteOptions{}); err != nil {
+		l.t.Fatal(err)
+	}
+	l.guard()
+	asked := func() string {
+		k, err := l.kustomizationNow(ctx, "shop")
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return k.GetAnnotations()["reconcile.fluxcd.io/requestedAt"]
+	}
+	before := asked()
+	merge, head, err := l.shop.Land(ctx, "sara", "Change the word\n\nTicket: SHOP-14", map[string]string{
+		"shop/production/settings.yaml": strings.ReplaceAll(l.fleet()["shop/production/settings.yaml"], "hunter2", "hunter4"),
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.stuck("shop", merge, "fairway.dev")
+	l.judged("shop", "tier", merge, "Pending")
+	began := time.Now()
+	l.approve(head, "sam", "paula")
+	l.ready("shop", merge)
+	l.t.Logf("live %s after the last approval, at a retryInterval of 3 s", time.Since(began).Round(100*time.Millisecond))
+	if after := asked(); after != before {
+		l.t.Errorf("somebody asked Flux at %s: this shows nothing", after)
+	}
+}
+
 // gone awaits that an object is not there any more.
 func (l *fluxLab) gone(text string) {
 	l.t.Helper()
