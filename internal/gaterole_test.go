@@ -24,14 +24,7 @@ var roleBans = []string{"os/exec", "internal/gitrepo", "internal/render", "inter
 // program, and neither does any room that it uses.
 func TestTheGateHasNoGit(t *testing.T) {
 	all := load(t)
-	roof := map[string]string{}
-	for _, s := range all["cmd/fairway"].code() {
-		text, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(s.path)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		roof[s.path] = string(text)
-	}
+	roof := roofTexts(t, all)
 	used := usedFrom(t, roof, gateRole)
 	if len(used) < 10 || !slices.Contains(used, "internal/gate") {
 		t.Fatalf("the gate uses %q: the search found too little to mean anything", used)
@@ -54,6 +47,20 @@ func TestTheGateHasNoGit(t *testing.T) {
 	}
 }
 
+// roofTexts are the files of the roof, tests aside.
+func roofTexts(t *testing.T, all map[string]*pkg) map[string]string {
+	t.Helper()
+	roof := map[string]string{}
+	for _, s := range all["cmd/fairway"].code() {
+		text, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(s.path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		roof[s.path] = string(text)
+	}
+	return roof
+}
+
 // TestTheGateRoleBites holds that the check above can fail.
 func TestTheGateRoleBites(t *testing.T) {
 	text := "package main\nimport \"os/exec\"\nimport \"strings\"\n" +
@@ -65,9 +72,20 @@ func TestTheGateRoleBites(t *testing.T) {
 	}
 }
 
-// usedFrom are the packages, cut to the module's root, that the declarations use which a function
-// reaches, in a package of these files. Of a type that is reached all methods are, since an interface may call any of them.
+// usedFrom are the packages of the names that namesFrom finds.
 func usedFrom(t *testing.T, texts map[string]string, from string) []string {
+	t.Helper()
+	var used []string
+	for _, name := range namesFrom(t, texts, from) {
+		used = append(used, name[:strings.LastIndex(name, ".")])
+	}
+	slices.Sort(used)
+	return slices.Compact(used)
+}
+
+// namesFrom are the names of other packages, whose paths are cut to the module's root, that the declarations
+// use which a function reaches, in a package of these files. Of a type that is reached all methods are, since an interface may call any of them.
+func namesFrom(t *testing.T, texts map[string]string, from string) []string {
 	t.Helper()
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
 	positions := token.NewFileSet()
@@ -99,10 +117,10 @@ func usedFrom(t *testing.T, texts map[string]string, from string) []string {
 		for _, node := range decls[queue[0]] {
 			ast.Inspect(node, func(n ast.Node) bool {
 				if id, ok := n.(*ast.Ident); ok && info.Uses[id] != nil {
-					if name, imported := info.Uses[id].(*types.PkgName); imported {
-						used = append(used, strings.TrimPrefix(name.Imported().Path(), module+"/"))
-					}
 					reached = append(reached, info.Uses[id])
+				}
+				if name := foreign(info, n); name != "" {
+					used = append(used, name)
 				}
 				return true
 			})
@@ -119,6 +137,23 @@ func usedFrom(t *testing.T, texts map[string]string, from string) []string {
 	}
 	slices.Sort(used)
 	return slices.Compact(used)
+}
+
+// foreign is the name of another package that a node says; empty where it says none.
+func foreign(info *types.Info, n ast.Node) string {
+	selector, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	id, ok := selector.X.(*ast.Ident)
+	if !ok {
+		return ""
+	}
+	name, imported := info.Uses[id].(*types.PkgName)
+	if !imported {
+		return ""
+	}
+	return strings.TrimPrefix(name.Imported().Path(), module+"/") + "." + selector.Sel.Name
 }
 
 // declare notes what a declaration declares, and the methods of each type.
