@@ -36,7 +36,9 @@ func TestCertManager(t *testing.T) {
 	t.Run("upgrade from the version before", l.upgradeFromBefore)
 	t.Run("Ruling27Uninstall", func(t *testing.T) {
 		l.as(t)
+		l.gate()
 		l.uninstall()
+		l.freed()
 	})
 }
 
@@ -97,9 +99,15 @@ func rewrite(t *testing.T, file, from, to string) {
 	}
 }
 
-// uninstall takes the release away and holds that nothing of it blocks anybody; the kinds and what is of
-// them stay.
+// uninstall takes away a release that was there; the kinds and what is of them stay.
 func (l *lab) uninstall() {
+	l.t.Helper()
+	l.takeBack()
+	l.tiers("production", "sandbox", "staging")
+}
+
+// takeBack takes a release away, however far it got, and holds that nothing of it blocks anybody.
+func (l *lab) takeBack() {
 	l.t.Helper()
 	if _, err := l.helm("uninstall", "fairway", "--wait", "--timeout", "2m"); err != nil {
 		l.t.Fatal(err)
@@ -107,7 +115,6 @@ func (l *lab) uninstall() {
 	l.unblocked()
 	l.gone()
 	l.unblocked() // nobody has put anything back
-	l.tiers("production", "sandbox", "staging")
 }
 
 // tiers holds which tiers there are.
@@ -126,10 +133,18 @@ func (l *lab) tiers(want ...string) {
 	}
 }
 
-// TestBuiltIn: without cert-manager the prover makes the certificate, and one `helm install` enforces.
+// TestBuiltIn: without cert-manager the prover makes the certificate, and one `helm install` enforces. Its
+// uninstall needs no gate to be alive (ruling 27).
 func TestBuiltIn(t *testing.T) {
 	l := newLab(t)
 	l.install("tls.mode=builtIn")
 	l.enforced()
-	l.uninstall()
+	l.gate()
+	t.Run("Ruling27UninstallWithoutGates", func(t *testing.T) {
+		l.as(t)
+		l.kubelet.lost.Store(true)
+		l.refused("failed calling webhook")
+		l.uninstall()
+		l.freed()
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type kubelet struct {
 	dir       string
 	program   string
 	probe     *http.Client
+	lost      atomic.Bool // the machines of the gates
 
 	mu   sync.Mutex
 	pods map[string]*pod // by UID
@@ -108,6 +110,9 @@ func (k *kubelet) sync(ctx context.Context) error {
 	for i := range list.Items {
 		object := &list.Items[i]
 		if object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		if k.lost.Load() && strings.HasPrefix(object.Name, "fairway-gate-") {
 			continue
 		}
 		alive[string(object.UID)] = true
