@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -99,4 +100,21 @@ func (l *lab) freed() {
 		}
 		return nil
 	})
+}
+
+// TestFailedInstall: an install whose gates never come up, as nothing makes their certificate, is an error,
+// blocks nobody, can be taken back, and can be done again.
+func TestFailedInstall(t *testing.T) {
+	l := newLab(t)
+	args := append(l.args("install", "tls.mode=existingSecret", "tls.existingSecret.name=none"), "--timeout", "15s")
+	if _, err := l.helm(args...); err == nil {
+		t.Fatal("the install succeeded without a certificate")
+	} else if !strings.Contains(err.Error(), "fairway-gate") {
+		t.Errorf("the error does not say that the gates are missing: %v", err)
+	}
+	l.unasked() // no gate has answered, so nobody has to wait for one
+	l.takeBack()
+	l.install("tls.mode=builtIn")
+	l.enforced()
+	l.tiers("production", "sandbox", "staging")
 }
