@@ -91,10 +91,15 @@ func configured(t *testing.T, client dynamic.Interface, folder string) {
 	}
 }
 
+// clientFor is the client of an object's kind, which must be one that the tests know: what is created at a
+// path without a resource comes back without an error, and nothing was made.
 func clientFor(client dynamic.Interface, object unstructured.Unstructured) dynamic.ResourceInterface {
 	gvr, core := coreResources[object.GetKind()]
 	if !core {
 		gvr = fairwayResource(object.GetKind())
+	}
+	if gvr.Resource == "" {
+		panic("clientFor knows no resource for the kind " + object.GetKind())
 	}
 	if object.GetNamespace() != "" {
 		return client.Resource(gvr).Namespace(object.GetNamespace())
