@@ -54,6 +54,7 @@ func TestGuard(t *testing.T) {
 		{"a change by others is undone within 10 s", tamperingIsUndone},
 		{"an emergency is left alone", emergencyIsLeftAlone},
 		{"the canary sings", canarySings},
+		{"policies that are gone or changed are told", policiesAreTold},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here := *l

@@ -141,10 +141,10 @@ func (g *guarding) pause(is bool) {
 }
 
 // warn tells people on the binding that guards the install.
-func (g *guarding) warn(reason, note string) {
-	on := &v1alpha1.TierBinding{ObjectMeta: metav1.ObjectMeta{Namespace: g.o.Namespace, Name: v1alpha1.ClusterBindingName}}
+func (in *install) warn(reason, note string) {
+	on := &v1alpha1.TierBinding{ObjectMeta: metav1.ObjectMeta{Namespace: in.o.Namespace, Name: v1alpha1.ClusterBindingName}}
 	on.APIVersion, on.Kind = v1alpha1.GroupVersion.String(), "TierBinding"
-	g.events.Eventf(on, nil, corev1.EventTypeWarning, reason, "Guard", "%s", note)
+	in.events.Eventf(on, nil, corev1.EventTypeWarning, reason, "Guard", "%s", note)
 }
 
 // watchCanary proves again and again that enforcement is on. When it comes back, everything that was

@@ -45,8 +45,12 @@ type proving struct {
 	hooked  *forgeHooks
 	forges  *prometheus.Registry // metrics of forges
 
-	gapBell *controller.Bell
-	inputs  string // digest of what the prover was asked to look at last
+	gapBell  *controller.Bell
+	policies *controller.Policies
+	gaps     prometheus.Gauge
+	changes  prometheus.Counter
+
+	inputs string // digest of what the prover was asked to look at last
 
 	mu    sync.Mutex
 	heard map[change.SourceKey]int64 // the question that the look which runs will answer
@@ -66,7 +70,7 @@ func startProving(ctx context.Context, o cli.ServeOptions, traces *telemetry.Tra
 
 // metrics are what the role shows, with those of what guards the configuration beside it.
 func (p *proving) metrics(guard *guarding) []prometheus.Collector {
-	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges})
+	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges, p.gaps, p.changes})
 }
 
 // newProving adds the role to an install that has its keys.
@@ -110,6 +114,7 @@ func newProving(in *install) (*proving, error) {
 		},
 		hookOf: p.access.hookOf, ask: p.keeper.Ask, log: in.log, now: time.Now, of: map[string]*hookDoor{},
 	}
+	p.newGaps()
 	p.nudging = newNudging(in)
 	p.auditor = newAuditor(in, &lister{client: in.cluster.dynamic, mapper: in.mapper})
 	in.hooks = append(in.hooks, hooks{
@@ -131,7 +136,7 @@ func (p *proving) work() []func(context.Context) error {
 		p.nudging.run,
 		func(ctx context.Context) error {
 			p.gapBell.Ring()
-			return p.gapBell.Run(ctx, p.o.AuditInterval, p.lookForGaps)
+			return p.gapBell.Run(ctx, gapInterval, p.lookForGaps)
 		},
 	}
 }
@@ -200,18 +205,6 @@ func (p *proving) hears(key change.SourceKey) (question int64, rollbacks []strin
 	p.mu.Unlock()
 	world := p.state.World()
 	return question, p.mirrors.envelopes(key, world.Namespaces[key.Namespace].UID, world.Repositories[key.Repository].URL)
-}
-
-// lookForGaps tells of what the cluster has that no gate is asked about.
-func (p *proving) lookForGaps(ctx context.Context) error {
-	gaps, err := controller.Gaps(ctx, p.cluster.client)
-	if err != nil {
-		p.log.Info("nobody knows what no gate is asked about", "problem", err.Error())
-		return err
-	}
-	p.status.Gapped(gaps)
-	p.statusBell.Ring()
-	return nil
 }
 
 // tell brings the statuses up to date, once there is anything to tell.

@@ -17,7 +17,7 @@ import (
 
 // Gaps are the ways to change objects that no gate is asked about, whatever its configuration says:
 // APIs that another server than the API server serves, which may ask no webhook; and policies that
-// mutate objects, which are shown to no webhook. Sorted.
+// mutate objects, which are shown to no webhook. Sorted. Policies tell of what guards Fairway itself.
 func Gaps(ctx context.Context, c client.Reader) ([]string, error) {
 	var gaps []string
 	services, err := listOf(ctx, c, schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIServiceList"})
