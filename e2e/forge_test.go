@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -246,6 +247,14 @@ func TestReviewsOnARealForge(t *testing.T) {
 		f.forge.Must(t, "pete", http.MethodPost, fmt.Sprintf("/repos/%s/pulls/%d/reviews", forgeRepository, change.number),
 			map[string]any{"event": "COMMENT", "body": "dismissed, I see"})
 		f.proof(change.merge, v1alpha1.VerdictPending)
+		f.until("the gate knows what the API server does", func(ctx context.Context) error {
+			web := f.stamped(story.Web(2, "", "3.0"), change.merge, "shop")
+			options := metav1.ApplyOptions{FieldManager: "deployer", Force: true, DryRun: []string{metav1.DryRunAll}}
+			if _, err := f.on("deployer", web).Apply(ctx, web.GetName(), web, options); err == nil {
+				return errors.New("it admits still")
+			}
+			return nil
+		})
 		f.refused(f.deliver(story.Web(2, "", "3.0"), change.merge), "FW103")
 		f.review(change, "sam", "APPROVED")
 		f.proof(change.merge, v1alpha1.VerdictAllow)
