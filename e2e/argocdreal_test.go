@@ -231,6 +231,7 @@ func TestArgoCDItself(t *testing.T) {
 		{"an approval that comes late is enough", (*argoLab).late},
 		{"manifests that are in no repository are refused", (*argoLab).local},
 		{"what Git dropped is pruned", (*argoLab).prunes},
+		{"Argo CD tries again by itself", (*argoLab).retries},
 		{"several sources are proven one by one", (*argoLab).several},
 		{"T-15: where it delivers comes from Git", (*argoLab).sealed},
 	} {
@@ -393,6 +394,35 @@ func (l *argoLab) prunes() {
 		}
 		return errors.Join(errors.New("it is there"), err)
 	})
+}
+
+// retries: where Fairway may not start a sync again, one without a limit to its retries finds the approval.
+func (l *argoLab) retries() {
+	ctx := l.t.Context()
+	if err := l.typed.RbacV1().RoleBindings("argocd").Delete(ctx, "fairway", metav1.DeleteOptions{}); err != nil {
+		l.t.Fatal(err)
+	}
+	app := l.application("ServerSideApply=true", "shop/production")
+	if err := unstructured.SetNestedField(app.Object, int64(-1), "spec", "syncPolicy", "retry", "limit"); err != nil {
+		l.t.Fatal(err)
+	}
+	l.admitted(l.apply("admin", "admin", app))
+	merge, head, err := l.shop.Land(ctx, "sara", "Sell most\n\nTicket: SHOP-67", map[string]string{story.WebPath: story.Web(4, "", "1.1")})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.judged("shop", "tier", merge, v1alpha1.VerdictPending)
+	l.awaits("the sync is refused, and tried again", func(s argoState) bool {
+		return s.Status.Operation.Phase == "Running" && s.Status.Operation.SyncResult.Revision == merge && strings.Contains(s.said(), "NeedsApproval")
+	})
+	l.approve(head, "sam", "paula")
+	s := l.synced(merge)
+	if by := s.Status.Operation.Operation.InitiatedBy.Username; by != "" {
+		l.t.Errorf("the sync was started by %q, want by Argo CD itself: this shows nothing", by)
+	}
+	for _, object := range documents(l.t, read(l.t, "../config/engines/argocd.yaml")) {
+		l.admitted(l.apply("admin", "admin", &object))
+	}
 }
 
 // sealed: in a sealed install the Application comes from Git alone, and Argo CD goes on with it.

@@ -219,6 +219,22 @@ func fluxSteered(l *fluxLab) {
 		}
 		return nil
 	})
+	afar := manifest(l.t, strings.ReplaceAll(kustomization("afar", "shop/production", ""), "namespace: flux-system", "namespace: play"))
+	if err := unstructured.SetNestedField(afar.Object, "flux-system", "spec", "sourceRef", "namespace"); err != nil {
+		l.t.Fatal(err)
+	}
+	l.admitted(l.apply("sara", "sara", afar))
+	l.until("Flux takes no source from another namespace", func(ctx context.Context) error {
+		live, err := l.on("sara", afar).Get(ctx, "afar", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if told := conditionIs(live, "Ready", "True"); told == nil || !strings.Contains(told.Error(), "cross-namespace") {
+			return fmt.Errorf("its condition: %w", told)
+		}
+		return nil
+	})
+	l.admitted(l.on("sara", afar).Delete(ctx, "afar", metav1.DeleteOptions{}))
 	l.admitted(l.on("sara", sneak).Delete(ctx, "sneak", metav1.DeleteOptions{}))
 	l.admitted(l.on("sara", source).Delete(ctx, "apps", metav1.DeleteOptions{}))
 }

@@ -132,7 +132,7 @@ func (l *fluxLab) startFlux() {
 
 func (l *fluxLab) startKustomize() {
 	l.t.Helper()
-	l.kustomize = l.runEngine("kustomize-controller", kustomizeController, "--no-remote-bases")
+	l.kustomize = l.runEngine("kustomize-controller", kustomizeController, "--no-remote-bases", "--no-cross-namespace-refs")
 }
 
 func (l *fluxLab) runEngine(name, user string, args ...string) *controlplane.Program {

@@ -55,12 +55,12 @@ func TestDismissalOnARealGitea(t *testing.T) {
 	f.look()
 	f.admits("proven", apply)
 
-	before := count("")
 	f.server.Must(t, gitea.Admin, http.MethodPost, fmt.Sprintf("/repos/%s/pulls/%d/reviews/%d/dismissals", realProject, change.number, id),
 		map[string]any{"message": "not so"})
 	f.server.Must(t, "pete", http.MethodPost, fmt.Sprintf("/repos/%s/issues/%d/comments", realProject, change.number), map[string]any{"body": "this comes after it"})
 	f.await("what comes after it", func() bool { return count("this comes after it") > 0 })
-	if told := count("") - count("this comes after it") - before; told != 0 {
+	// Others may still be on their way, of the merge and of the branch.
+	if told := count("pull_request_review") - 2; told != 0 {
 		t.Errorf("%d webhooks tell of a dismissal now: take them up, and say so in docs/forges.md", told)
 	}
 	f.admits("proven", apply)
