@@ -45,7 +45,7 @@ spec:
   clusterResourceWhitelist: [{group: "*", kind: "*"}]
 `
 
-// liveApplication delivers the shop with Argo CD itself; filled in are its sources and its sync options.
+// liveApplication delivers the shop with Argo CD itself; filled in are its sources, its sync options and its limit of retries.
 const liveApplication = `apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: shop, namespace: argocd}
@@ -55,7 +55,7 @@ spec:
   syncPolicy:
     automated: {prune: true, selfHeal: true}
     syncOptions: [%s]
-    retry: {limit: 1, backoff: {duration: 1s, factor: 1, maxDuration: 1s}}
+    retry: {limit: %d, backoff: {duration: 1s, factor: 1, maxDuration: 1s}}
 `
 
 // argoLab is the lab with the real application controller and repository server of Argo CD in it.
@@ -126,11 +126,12 @@ func (l *argoLab) applicationText(options string, paths ...string) string {
 	for _, path := range paths {
 		sources = append(sources, fmt.Sprintf("{repoURL: %q, path: %s, targetRevision: main}", l.git.git.URL+"/apps.git", path))
 	}
-	field := "  source: " + sources[0] + "\n"
+	field, limit := "  source: "+sources[0]+"\n", 1
 	if len(sources) > 1 {
+		limit = -1 // Fairway does not start such a sync again
 		field = "  sources: [" + strings.Join(sources, ", ") + "]\n"
 	}
-	return fmt.Sprintf(liveApplication, field, options)
+	return fmt.Sprintf(liveApplication, field, options, limit)
 }
 
 // argoState is what an Application says of itself.
@@ -321,8 +322,8 @@ func (l *argoLab) late() {
 		l.t.Fatal(err)
 	}
 	l.judged("shop", "tier", merge, v1alpha1.VerdictPending)
-	s := l.awaits("the sync is refused", func(s argoState) bool {
-		return s.Status.Operation.Phase == "Failed" && s.Status.Operation.SyncResult.Revision == merge
+	s := l.awaits("the sync is refused, and its one retry", func(s argoState) bool {
+		return s.Status.Operation.Phase == "Failed" && s.Status.Operation.SyncResult.Revision == merge && strings.Contains(s.said(), "retried 1 times")
 	})
 	if err := s.broken(); err != nil || !strings.Contains(s.said(), "NeedsApproval") {
 		l.t.Errorf("it says %s, and that it is broken by %v", s.said(), err)

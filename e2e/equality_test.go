@@ -231,19 +231,22 @@ func (l *equalityLab) tryMutants(u *unstructured.Unstructured, donors []map[stri
 	if made {
 		how = "applied"
 	}
+	ctx, title := l.t.Context(), titleOf(u.Object)
+	original, err := send(ctx, u.DeepCopy())
+	if !made && apierrors.IsConflict(err) { // its controller has written its status since it was read
+		if u, err = l.resource(u).Get(ctx, u.GetName(), metav1.GetOptions{}); err == nil {
+			original, err = send(ctx, u.DeepCopy())
+		}
+	}
+	if err != nil {
+		l.t.Errorf("%s is not %s as it is: %v", title, how, err)
+		return
+	}
 	var worth []variant
 	for _, v := range mutants(u.Object, donors) {
 		if !strings.Contains(v.what, "fairway.dev/") && s.new(u.Object, how, v.what) {
 			worth = append(worth, v)
 		}
-	}
-	if len(worth) == 0 {
-		return
-	}
-	original, err := send(l.t.Context(), u.DeepCopy())
-	if err != nil {
-		l.t.Errorf("%s is not %s as it is: %v", titleOf(u.Object), how, err)
-		return
 	}
 	want := said(original, made)
 	var group sync.WaitGroup
