@@ -25,7 +25,7 @@ func (g *Gate) candidate(c *inquiry, s change.Spoken, source tier.Source, b tier
 	if len(delivered) > 0 {
 		out.Delivered = &delivered[0]
 	}
-	out.OfRollback = source.Via.ByHelm() && c.object != nil && ofRollback(c.object)
+	out.OfRollback = change.FoundIf(source.Via.ByHelm() && c.object != nil && ofRollback(c.object))
 	out.WentBack = len(delivered) > 0 && delivered[0].Commit == s.Proof.Commit &&
 		slices.ContainsFunc(delivered, func(d change.Delivered) bool { return d.Height > delivered[0].Height })
 	for _, d := range delivered {

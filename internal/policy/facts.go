@@ -129,9 +129,10 @@ type Candidate struct {
 	DeliveredAt time.Time
 	// Rollback names the principals who signed for a roll-back to this proof, here.
 	Rollback []string
-	// OfRollback: the object is a hook that Helm runs in a roll-back alone. WentBack: this commit is
-	// delivered, and a newer one was before it.
-	OfRollback, WentBack bool
+	// OfRollback: the object is a hook that Helm runs in a roll-back alone.
+	OfRollback change.Found
+	// WentBack: this commit is delivered, and a newer one was before it.
+	WentBack bool
 }
 
 // Standing is what a candidate's judgement by one tier is held against.

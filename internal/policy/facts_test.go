@@ -97,6 +97,7 @@ func deployment(t tier.Tier, op change.Operation) Facts {
 // candidate is a proof that the tier admits, bound, current and delivered.
 func candidate(t tier.Tier, commit string, height int64) Candidate {
 	return Candidate{
+		OfRollback: change.Absent,
 		Proof: change.Proof{
 			Name: "web-" + short(commit), Source: "web", Commit: commit, Tree: "tree-" + short(commit), Height: height,
 			Key:        change.SourceKey{Repository: "deploy", Branch: "main", Path: "shop", Namespace: "shop"},

@@ -133,10 +133,11 @@ func (q *question) content(c *Candidate) []Finding {
 // moment: what Helm runs in a roll-back alone runs before anything is taken back, and so before the
 // roll-back is judged. It asks for what the roll-back asks for, though the newest commit holds it too.
 func moment(c *Candidate) []Finding {
-	if !c.OfRollback || c.WentBack {
+	o := outcomeOf(negate(c.OfRollback))
+	if o == Allow || c.WentBack {
 		return nil
 	}
-	return []Finding{unmet(CodeRollback, Deny, "it is a hook of a roll-back, and nothing is rolled back to "+short(c.Proof.Commit))}
+	return []Finding{unmet(CodeRollback, o, doubtful(o, "it is a hook of a roll-back, and nothing is rolled back to "+short(c.Proof.Commit)))}
 }
 
 // deliverer: where a source lists who delivers it, nobody else does. A name or a token proves nothing

@@ -1,12 +1,16 @@
 package policy
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/fairway-dev/fairway/internal/change"
+)
 
 // TestT10HooksOfARollback: Helm runs them before it takes anything back, and so before it is refused. They
 // ask for the signatures that the roll-back itself asks for, although the newest commit holds them as well.
 func TestT10HooksOfARollback(t *testing.T) {
 	tr := production()
-	hook := func(c *Candidate) { c.OfRollback = true }
+	hook := func(c *Candidate) { c.OfRollback = change.Present }
 	signed := func(c *Candidate) { c.Rollback = []string{"carol"} }
 	back := func(c *Candidate) { c.WentBack = true }
 	for _, tt := range []struct {
@@ -21,6 +25,7 @@ func TestT10HooksOfARollback(t *testing.T) {
 		{"and somebody signed for it", proven(tr, behind, hook, signed), LaneRollback, Allow},
 		{"after the first object was taken back", proven(tr, hook, back), LaneProven, Allow},
 		{"what is no such hook", proven(tr), LaneProven, Allow},
+		{"nobody knows", proven(tr, func(c *Candidate) { c.OfRollback = change.CouldNotTell }), LaneRefuse, Unknown},
 	} {
 		v := Admit(tt.facts)
 		if v.Lane != tt.lane || v.Outcome != tt.outcome {

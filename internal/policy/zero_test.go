@@ -45,7 +45,7 @@ func TestZeroFactsNeverAllow(t *testing.T) {
 			t.Errorf("without Facts.%s: allowed is %v", name, allowed)
 		}
 	}
-	needed := []string{"Proof", "Fit", "Standings", "Marked", "Delivered"}
+	needed := []string{"Proof", "Fit", "Standings", "Marked", "Delivered", "OfRollback"}
 	for i := range reflect.TypeOf(Candidate{}).NumField() {
 		c := candidate(production(), webCommit, 20)
 		name := reflect.TypeOf(c).Field(i).Name
