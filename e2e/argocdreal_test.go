@@ -45,7 +45,7 @@ spec:
   clusterResourceWhitelist: [{group: "*", kind: "*"}]
 `
 
-// liveApplication delivers the shop with Argo CD itself; filled in are its sources, its sync options and its limit of retries.
+// liveApplication delivers the shop with Argo CD itself; filled in are its sources and its sync options.
 const liveApplication = `apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: shop, namespace: argocd}
@@ -55,7 +55,7 @@ spec:
   syncPolicy:
     automated: {prune: true, selfHeal: true}
     syncOptions: [%s]
-    retry: {limit: %d, backoff: {duration: 1s, factor: 1, maxDuration: 1s}}
+    retry: {limit: 1, backoff: {duration: 1s, factor: 1, maxDuration: 1s}}
 `
 
 // argoLab is the lab with the real application controller and repository server of Argo CD in it.
@@ -126,12 +126,11 @@ func (l *argoLab) applicationText(options string, paths ...string) string {
 	for _, path := range paths {
 		sources = append(sources, fmt.Sprintf("{repoURL: %q, path: %s, targetRevision: main}", l.git.git.URL+"/apps.git", path))
 	}
-	field, limit := "  source: "+sources[0]+"\n", 1
+	field := "  source: " + sources[0] + "\n"
 	if len(sources) > 1 {
-		limit = -1 // Fairway does not start such a sync again
 		field = "  sources: [" + strings.Join(sources, ", ") + "]\n"
 	}
-	return fmt.Sprintf(liveApplication, field, options, limit)
+	return fmt.Sprintf(liveApplication, field, options)
 }
 
 // argoState is what an Application says of itself.
@@ -322,9 +321,7 @@ func (l *argoLab) late() {
 		l.t.Fatal(err)
 	}
 	l.judged("shop", "tier", merge, v1alpha1.VerdictPending)
-	s := l.awaits("the sync is refused, and its one retry", func(s argoState) bool {
-		return s.Status.Operation.Phase == "Failed" && s.Status.Operation.SyncResult.Revision == merge && strings.Contains(s.said(), "retried 1 times")
-	})
+	s := l.givenUp(merge)
 	if err := s.broken(); err != nil || !strings.Contains(s.said(), "NeedsApproval") {
 		l.t.Errorf("it says %s, and that it is broken by %v", s.said(), err)
 	}
@@ -336,22 +333,42 @@ func (l *argoLab) late() {
 	}
 	notice("Pending")
 	l.approve(head, "sam", "paula")
-	s = l.synced(merge)
-	if by := s.Status.Operation.Operation.InitiatedBy.Username; by != "fairway" {
-		l.t.Errorf("the sync was started by %q, want that Fairway started it again", by)
-	}
+	l.startedByUs(l.synced(merge))
 	notice("Allow")
 }
 
-// several: each source of an Application is proven by its own source of the binding.
+// givenUp waits until the sync of a commit was refused, and so was its one retry.
+func (l *argoLab) givenUp(commit string) argoState {
+	l.t.Helper()
+	return l.awaits("the sync is refused, and its one retry", func(s argoState) bool {
+		result := s.Status.Operation.SyncResult
+		return s.Status.Operation.Phase == "Failed" && slices.Contains(append(result.Revisions, result.Revision), commit) && strings.Contains(s.said(), "retried 1 times")
+	})
+}
+
+// startedByUs: a sync was started by Fairway.
+func (l *argoLab) startedByUs(s argoState) {
+	l.t.Helper()
+	if by := s.Status.Operation.Operation.InitiatedBy.Username; by != "fairway" {
+		l.t.Errorf("the sync was started by %q, want that Fairway started it again", by)
+	}
+}
+
+// several: each source of an Application is proven by its own source of the binding, and a late approval of
+// one is enough.
 func (l *argoLab) several() {
 	l.admitted(l.apply("admin", "admin", l.application("ServerSideApply=true", "shop/production", "shop/extra")))
 	l.until("the note of the second source is there", func(ctx context.Context) error {
 		_, err := l.on("admin", manifest(l.t, argoNote)).Get(ctx, "note", metav1.GetOptions{})
 		return err
 	})
-	merge := l.land("Note more\n\nTicket: SHOP-62", map[string]string{"shop/extra/note.yaml": strings.Replace(argoNote, "a: b", "a: c", 1)})
-	l.synced(merge)
+	merge, head, err := l.shop.Land(l.t.Context(), "sara", "Note more\n\nTicket: SHOP-62", map[string]string{"shop/extra/note.yaml": strings.Replace(argoNote, "a: b", "a: c", 1)})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.givenUp(merge)
+	l.approve(head, "sam", "paula")
+	l.startedByUs(l.synced(merge))
 }
 
 // local: a sync may bring manifests of its own. Whoever writes one into the Application has Argo CD ask for

@@ -153,9 +153,9 @@ func notice(sources []deliveredSource) (content, severity string) {
 	return cut(strings.Join(lines, "\n"), noticeLimit), severity
 }
 
-// again is the sync to start once more, and its commit: the last one ended in a refusal of Fairway, none
-// is under way, the Application syncs by itself, and the commit is admitted now. Where one of these is not
-// so the commit is empty.
+// again is the sync to start once more, and its commits in one word: the last one ended in a refusal of
+// Fairway, none is under way, the Application syncs by itself, and the commits are admitted now. Where one
+// of these is not so the word is empty.
 func again(app map[string]any, sources []deliveredSource) (commit string, operation map[string]any) {
 	state, _, _ := unstructured.NestedMap(app, "status", "operationState")
 	automated, syncs, _ := unstructured.NestedMap(app, "spec", "syncPolicy", "automated")
@@ -169,14 +169,10 @@ func again(app map[string]any, sources []deliveredSource) (commit string, operat
 	if phase != "Failed" && phase != "Error" || !refusedByUs(state) {
 		return "", nil
 	}
-	commit, _, _ = unstructured.NestedString(state, "syncResult", "revision")
-	if commit == "" {
-		commit, _, _ = unstructured.NestedString(state, "operation", "sync", "revision")
-	}
-	if !admitted(commit, sources) {
+	sync, commits := lastTried(app, state)
+	if !admitted(commits, sources) {
 		return "", nil
 	}
-	sync := map[string]any{"revision": commit}
 	if prune, _ := automated["prune"].(bool); prune {
 		sync["prune"] = true
 	}
@@ -190,19 +186,41 @@ func again(app map[string]any, sources []deliveredSource) (commit string, operat
 	if retry, found, _ := unstructured.NestedMap(app, "spec", "syncPolicy", "retry"); found {
 		operation["retry"] = retry
 	}
-	return commit, operation
+	return strings.Join(commits, " "), operation
 }
 
-// admitted reports whether a commit is admitted by the tier of every source that it changes: of a source
-// that it leaves as it was there is no proof.
-func admitted(commit string, sources []deliveredSource) bool {
+// lastTried is the sync that names what the last one tried, and the commits: one, or one for each of
+// several sources. Where these are not as many as the sources are now Argo CD syncs by itself, and there
+// are none.
+func lastTried(app, state map[string]any) (sync map[string]any, commits []string) {
+	if sources, _, _ := unstructured.NestedSlice(app, "spec", "sources"); len(sources) > 0 {
+		for _, at := range [][]string{{"syncResult", "revisions"}, {"operation", "sync", "revisions"}} {
+			if commits, _, _ = unstructured.NestedStringSlice(state, at...); len(commits) == len(sources) {
+				return map[string]any{"revisions": commits}, commits
+			}
+		}
+		return nil, nil
+	}
+	for _, at := range [][]string{{"syncResult", "revision"}, {"operation", "sync", "revision"}} {
+		if commit, _, _ := unstructured.NestedString(state, at...); commit != "" {
+			return map[string]any{"revision": commit}, []string{commit}
+		}
+	}
+	return nil, nil
+}
+
+// admitted reports whether commits are admitted by the tier of every source that they change: of a source
+// that a commit leaves as it was there is no proof.
+func admitted(commits []string, sources []deliveredSource) bool {
 	changes := false
 	for _, s := range sources {
-		i := slices.IndexFunc(s.proofs, func(p change.Proof) bool { return p.Commit == commit })
-		if i >= 0 && !admits(s.proofs[i], s.tier.Name) {
-			return false
+		for _, commit := range commits {
+			i := slices.IndexFunc(s.proofs, func(p change.Proof) bool { return p.Commit == commit })
+			if i >= 0 && !admits(s.proofs[i], s.tier.Name) {
+				return false
+			}
+			changes = changes || i >= 0
 		}
-		changes = changes || i >= 0
 	}
 	return changes
 }

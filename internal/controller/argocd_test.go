@@ -24,35 +24,50 @@ func TestAgain(t *testing.T) {
 		"spec": {"syncPolicy": {"automated": {"prune": true}, "syncOptions": ["ServerSideApply=true"], "retry": {"limit": 2}}},
 		"status": {"operationState": {"phase": "Failed", "operation": {"sync": {"revision": "c1"}},
 			"message": "one or more objects failed to apply, reason: admission webhook \"strict.fairway.dev\" denied the request: ..."}}}`
+	several := strings.NewReplacer(
+		`"phase": "Failed"`, `"phase": "Failed", "syncResult": {"revision": "", "revisions": ["c1", "1.2.3"]}`,
+		`"revision": "c1"`, `"revision": "", "revisions": ["c1", "c1"]`,
+		`"spec": {`, `"spec": {"sources": [{}, {}], `,
+	).Replace(failed)
 	for name, tt := range map[string]struct {
 		change, into string
 		want         string
+		several      []string
 	}{
-		"refused, and admitted now":     {want: "c1"},
-		"by a sync that was not begun":  {change: `"operation": {"sync": {"revision": "c1"}},`, into: `"syncResult": {"revision": "c1"},`, want: "c1"},
-		"refused for another reason":    {change: "fairway.dev", into: "example.com"},
-		"under way":                     {change: `"spec": {`, into: `"operation": {"sync": {}}, "spec": {`},
-		"running":                       {change: `"Failed"`, into: `"Running"`},
-		"succeeded":                     {change: `"Failed"`, into: `"Succeeded"`},
-		"synced by people":              {change: `"automated": {"prune": true},`, into: ""},
-		"switched off":                  {change: `{"prune": true}`, into: `{"enabled": false}`},
-		"of a commit that is not":       {change: `"c1"`, into: `"c2"`},
-		"of a commit that left":         {change: `"c1"`, into: `"c0"`},
-		"of a commit that nobody knows": {change: `"c1"`, into: `"HEAD"`},
+		"refused, and admitted now":        {want: "c1"},
+		"by a sync that was not begun":     {change: `"operation": {"sync": {"revision": "c1"}},`, into: `"syncResult": {"revision": "c1"},`, want: "c1"},
+		"refused for another reason":       {change: "fairway.dev", into: "example.com"},
+		"under way":                        {change: `"spec": {`, into: `"operation": {"sync": {}}, "spec": {`},
+		"running":                          {change: `"Failed"`, into: `"Running"`},
+		"succeeded":                        {change: `"Failed"`, into: `"Succeeded"`},
+		"synced by people":                 {change: `"automated": {"prune": true},`, into: ""},
+		"switched off":                     {change: `{"prune": true}`, into: `{"enabled": false}`},
+		"of a commit that is not":          {change: `"c1"`, into: `"c2"`},
+		"of a commit that left":            {change: `"c1"`, into: `"c0"`},
+		"of a commit that nobody knows":    {change: `"c1"`, into: `"HEAD"`},
+		"of several sources":               {change: failed, into: several, want: "c1 1.2.3", several: []string{"c1", "1.2.3"}},
+		"of several, not begun":            {change: failed, into: strings.Replace(several, "syncResult", "x", 1), want: "c1 c1", several: []string{"c1", "c1"}},
+		"of several, and one is not":       {change: failed, into: strings.Replace(several, "1.2.3", "c2", 1)},
+		"of several, and nobody knows one": {change: failed, into: strings.Replace(several, `"c1", "1`, `"HEAD", "1`, 1)},
+		"of fewer sources than there are":  {change: failed, into: strings.ReplaceAll(several, "[{}, {}]", "[{}, {}, {}]")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var app map[string]any
 			if err := json.Unmarshal([]byte(strings.Replace(failed, tt.change, tt.into, 1)), &app); err != nil {
 				t.Fatal(err)
 			}
-			commit, operation := again(app, sources)
-			if commit != tt.want {
-				t.Fatalf("started %q anew, want %q", commit, tt.want)
+			commits, operation := again(app, sources)
+			if commits != tt.want {
+				t.Fatalf("started %q anew, want %q", commits, tt.want)
 			}
-			if commit == "" {
+			if commits == "" {
 				return
 			}
 			want := map[string]any{"revision": "c1", "prune": true, "syncOptions": []string{"ServerSideApply=true"}}
+			if tt.several != nil {
+				delete(want, "revision")
+				want["revisions"] = tt.several
+			}
 			if diff := cmp.Diff(want, operation["sync"]); diff != "" {
 				t.Errorf("sync (-want +got):\n%s", diff)
 			}
