@@ -38,6 +38,7 @@ type kubelet struct {
 	namespace string
 	dir       string
 	program   string
+	older     string // the program of images of the version before; empty: the same
 	probe     *http.Client
 	lost      atomic.Bool // the machines of the gates
 
@@ -296,7 +297,11 @@ func (k *kubelet) start(ctx context.Context, object *corev1.Pod) (*pod, error) {
 	for _, e := range container.Env {
 		fmt.Fprintf(&script, "export %s='%s'\n", e.Name, e.Value)
 	}
-	fmt.Fprintf(&script, "exec %q \"$@\"\n", k.program)
+	program := k.program
+	if k.older != "" && strings.HasSuffix(container.Image, ":"+versionBefore) {
+		program = k.older
+	}
+	fmt.Fprintf(&script, "exec %q \"$@\"\n", program)
 	run := filepath.Join(p.dir, object.Name)
 	if err := os.WriteFile(run, []byte(script.String()), 0o700); err != nil { //nolint:gosec // it is run
 		return nil, err
