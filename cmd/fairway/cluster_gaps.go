@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
 
 	"github.com/fairway-dev/fairway/internal/controller"
 )
@@ -31,15 +35,48 @@ func (p *proving) newGaps() {
 
 // lookForGaps tells of what the cluster has that no gate is asked about and no policy guards.
 func (p *proving) lookForGaps(ctx context.Context) error {
+	if !p.ready.Load() {
+		return errNotReady
+	}
 	gaps, err := controller.Gaps(ctx, p.cluster.client)
 	unguarded, unread := p.policies.Look(ctx)
-	if err := errors.Join(err, unread); err != nil {
+	uncovered, unseen := p.lookForUncovered(ctx)
+	if err := errors.Join(err, unread, unseen); err != nil {
 		p.log.Info("nobody knows what no gate is asked about", "problem", err.Error())
 		return err
 	}
-	gaps = slices.Concat(unguarded, gaps)
+	gaps = slices.Concat(unguarded, uncovered, gaps)
 	p.gaps.Set(float64(len(gaps)))
+	if !slices.Equal(p.toldGaps, gaps) {
+		p.log.Error(nil, "what no gate is asked about, or no shipped policy guards, is not what it was", "gaps", gaps)
+		p.toldGaps = gaps
+	}
 	p.status.Gapped(gaps)
 	p.statusBell.Ring()
 	return nil
+}
+
+// lookForUncovered returns what the webhook configuration leaves out of what the API server serves, where two
+// looks saw it: between a change of tiers and that of the configuration one look sees what is no gap.
+func (p *proving) lookForUncovered(ctx context.Context) ([]string, error) {
+	h := hooksOf(p.o)
+	config, err := p.cluster.typed.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, h.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		config = nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the webhook configuration: %w", err)
+	}
+	_, served, err := p.cluster.typed.Discovery().ServerGroupsAndResourcesWithContext(ctx)
+	// Of other servers that do not answer the APIService tells.
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
+		return nil, fmt.Errorf("reading what the API server serves: %w", err)
+	}
+	now := controller.Uncovered(config, served, p.state.World(), h)
+	twice := slices.DeleteFunc(slices.Clone(now), func(gap string) bool { return !slices.Contains(p.uncovered, gap) })
+	if len(twice) < len(now) {
+		p.gapBell.Ring()
+	}
+	p.uncovered = now
+	return twice, nil
 }

@@ -63,10 +63,7 @@ func newGuarding(in *install) *guarding {
 	}
 	g.guard = &controller.Guard{
 		Client: in.cluster.client, World: in.state.World, Now: time.Now, Answers: answers,
-		Hooks: controller.Hooks{
-			Name: in.o.Webhook.Name, Service: in.o.Webhook.Service, Namespace: in.o.Namespace, URL: in.o.Webhook.URL,
-			System: system(in.o),
-		},
+		Hooks: hooksOf(in.o),
 		Tampered: func(what string) {
 			g.tampered.WithLabelValues(what).Inc()
 			g.log.Error(nil, "the webhook configuration was not left as Fairway made it; it is made again", "what", what)
@@ -88,6 +85,13 @@ func newGuarding(in *install) *guarding {
 		in.hooks = append(in.hooks, hooks{renewed: func(*tier.World) { g.bell.Ring() }})
 	}
 	return g
+}
+
+// hooksOf say where the API server finds the gates.
+func hooksOf(o cli.ServeOptions) controller.Hooks {
+	return controller.Hooks{
+		Name: o.Webhook.Name, Service: o.Webhook.Service, Namespace: o.Namespace, URL: o.Webhook.URL, System: system(o),
+	}
 }
 
 // system are the namespaces that no gate judges, sorted.

@@ -49,6 +49,9 @@ type proving struct {
 	policies *controller.Policies
 	gaps     prometheus.Gauge
 	changes  prometheus.Counter
+	// uncovered is what the last look found that no gate is asked about.
+	uncovered []string
+	toldGaps  []string // that the log tells of
 
 	inputs string // digest of what the prover was asked to look at last
 

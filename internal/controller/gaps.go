@@ -17,7 +17,8 @@ import (
 
 // Gaps are the ways to change objects that no gate is asked about, whatever its configuration says:
 // APIs that another server than the API server serves, which may ask no webhook; and policies that
-// mutate objects, which are shown to no webhook. Sorted. Policies tell of what guards Fairway itself.
+// mutate objects, which are shown to no webhook. Sorted. Uncovered tells of the configuration, Policies of
+// what guards Fairway itself.
 func Gaps(ctx context.Context, c client.Reader) ([]string, error) {
 	var gaps []string
 	services, err := listOf(ctx, c, schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIServiceList"})
@@ -74,5 +75,6 @@ func coverage(gaps []string) finding {
 	if len(gaps) == 0 {
 		return finding{v1alpha1.ConditionCoverageGap, false, v1alpha1.ReasonCovered, "a gate is asked about everything that it should be asked about"}
 	}
-	return finding{v1alpha1.ConditionCoverageGap, true, v1alpha1.ReasonUnguarded, strings.Join(gaps, "; ")}
+	// The message may be cut; the number never is, and the prover's log has them all.
+	return finding{v1alpha1.ConditionCoverageGap, true, v1alpha1.ReasonUnguarded, fmt.Sprintf("%d: %s", len(gaps), strings.Join(gaps, "; "))}
 }
