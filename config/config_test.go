@@ -211,6 +211,10 @@ func TestWebhookListsAgree(t *testing.T) {
 	if diff := cmp.Diff(out.Values, in.Values); diff != "" || out.Operator != "NotIn" || in.Operator != "In" {
 		t.Errorf("the lists of namespaces differ (-strict +self):\n%s", diff)
 	}
+	system := config.Webhooks[2].NamespaceSelector.MatchExpressions[0]
+	if diff := cmp.Diff(out.Values[:len(out.Values)-1], system.Values); diff != "" || system.Operator != "In" {
+		t.Errorf("engines are judged elsewhere than in what is not open (-strict +system):\n%s", diff)
+	}
 	for _, hook := range config.Webhooks {
 		policy, seconds := admissionregistrationv1.Fail, int32(5)
 		if hook.Name == "engines.fairway.dev" {
@@ -240,7 +244,8 @@ func TestCompiledConditionsAreTheTested(t *testing.T) {
 			tested[c.Name] = plain(c.Expression)
 		}
 	}
-	kept := controller.Configure(&tier.World{}, controller.Hooks{Name: "fairway"}, nil)
+	world := &tier.World{Install: tier.Install{Engines: []string{"system:serviceaccount:flux-system:kustomize-controller"}}}
+	kept := controller.Configure(world, controller.Hooks{Name: "fairway", System: []string{"kube-system"}}, nil)
 	for _, hook := range kept.Webhooks {
 		for _, c := range hook.MatchConditions {
 			if diff := cmp.Diff(tested[c.Name], plain(c.Expression)); diff != "" {

@@ -227,8 +227,9 @@ func (l *serveLab) guard() {
 	for i := range config.Webhooks {
 		hook := &config.Webhooks[i]
 		hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: l.pair.CA}
-		values := hook.NamespaceSelector.MatchExpressions[0].Values
-		values[len(values)-1] = "play"
+		if values := hook.NamespaceSelector.MatchExpressions[0].Values; values[len(values)-1] == "shop-dev" {
+			values[len(values)-1] = "play"
+		}
 	}
 	if _, err := l.typed.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(l.t.Context(), &config, metav1.CreateOptions{}); err != nil {
 		l.t.Fatal(err)

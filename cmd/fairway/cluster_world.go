@@ -138,7 +138,7 @@ func (in *install) compile(ctx context.Context) error {
 			in.log.Error(failed, "the latch is set in memory alone")
 		}
 	}
-	world := store.Compile(kinds, store.Settings{Namespace: in.o.Namespace, Sealed: in.seal.Sealed(), Schema: in.schemas.digest()}, in.state.World())
+	world := store.Compile(kinds, store.Settings{Namespace: in.o.Namespace, System: in.o.Webhook.System, Sealed: in.seal.Sealed(), Schema: in.schemas.digest()}, in.state.World())
 	world.Install.ProverUsers = slices.Concat(world.Install.ProverUsers, []string{in.me}, in.o.FairwayUsers)
 	_, badKeys := signature.NewKeyring(world.People)
 	for _, text := range badKeys {

@@ -26,6 +26,7 @@ const settle = 50 * time.Millisecond
 type directory struct {
 	path      string
 	namespace string
+	system    []string // see store.Settings
 	log       logr.Logger
 	state     *store.State
 	shelf     *store.Shelf
@@ -36,7 +37,7 @@ type directory struct {
 // only told later: then what was read before stays in force.
 func newDirectory(o cli.ServeOptions, log logr.Logger) (*directory, error) {
 	d := &directory{
-		path: o.Dir, namespace: o.Namespace, log: log, state: store.NewState(), schemas: newSchemas(),
+		path: o.Dir, namespace: o.Namespace, system: o.Webhook.System, log: log, state: store.NewState(), schemas: newSchemas(),
 		shelf: &store.Shelf{Index: store.NewIndex(), Marks: store.NewMarks(), Told: told(log)},
 	}
 	return d, d.load()
@@ -50,7 +51,7 @@ func (d *directory) load() error {
 	if err := d.schemas.define(kinds.CRDs); err != nil {
 		return err
 	}
-	settings := store.Settings{Namespace: d.namespace, Schema: d.schemas.digest()}
+	settings := store.Settings{Namespace: d.namespace, System: d.system, Schema: d.schemas.digest()}
 	for _, b := range kinds.Bindings {
 		// A directory has no latch of its own: it is sealed exactly if it holds the cluster binding.
 		settings.Sealed = settings.Sealed || b.Namespace == d.namespace && b.Name == "cluster"

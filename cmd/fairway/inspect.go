@@ -83,7 +83,7 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 	if err := in.schemas.define(kinds.CRDs); err != nil {
 		return nil, err
 	}
-	in.world = store.Compile(kinds, store.Settings{Namespace: o.Own, Sealed: true, Schema: in.schemas.digest()}, nil)
+	in.world = store.Compile(kinds, store.Settings{Namespace: o.Own, System: cli.SystemNamespaces(), Sealed: true, Schema: in.schemas.digest()}, nil)
 	if in.repo, err = openClone(ctx, o.Clone); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 	in.keyring = keyring
 	in.rooms = prover.Rooms{
 		History: in.tips, Statements: statements{approvals},
-		Renderer: sources{repo: in.repo, mirrors: m, own: o.Own, clusterTier: in.world.Cluster},
+		Renderer: sources{repo: in.repo, mirrors: m, install: in.world.Install, clusterTier: in.world.Cluster},
 	}
 	return in, nil
 }

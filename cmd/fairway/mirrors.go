@@ -90,7 +90,7 @@ func (m *mirrors) Open(ctx context.Context, r tier.Repository, world *tier.World
 		Statements: statementsOf(r, at),
 		Forge:      m.hear(ctx, r, at, world),
 		Renderer: sources{
-			repo: at.mirror.Repo, mirrors: m, own: world.Install.Namespace, clusterTier: world.Cluster, schema: world.Schema, done: at.renders,
+			repo: at.mirror.Repo, mirrors: m, install: world.Install, clusterTier: world.Cluster, schema: world.Schema, done: at.renders,
 		},
 	}, nil
 }

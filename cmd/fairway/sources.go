@@ -19,17 +19,18 @@ import (
 type sources struct {
 	repo        *gitrepo.Repo
 	mirrors     *mirrors
-	own         string        // Fairway's namespace
+	install     tier.Install
 	clusterTier *tier.Binding // the cluster binding, or nil
 	schema      string        // digest of the custom kinds
 	done        *renders      // nil: nothing is kept
 }
 
 // Render makes the digested objects of a source: for a namespace's binding what is in it and the
-// Namespace itself, for the cluster binding the cluster scope and Fairway's kinds anywhere.
+// Namespace itself, for the cluster binding the cluster scope, Fairway's kinds anywhere and what is in
+// the namespaces that the cluster cannot start without.
 func (s sources) Render(ctx context.Context, commit string, source tier.Source, namespace string) (prover.Rendered, error) {
 	// Everything that decides the outcome; %#v quotes, so that no two of them can run into one.
-	key := fmt.Sprintf("%#v", []any{commit, source, namespace, s.schema, s.own, s.ofCluster(source, namespace)})
+	key := fmt.Sprintf("%#v", []any{commit, source, namespace, s.schema, s.install.Namespace, s.install.System, s.ofCluster(source, namespace)})
 	if have, ok := s.done.get(key); ok {
 		return have, nil
 	}
@@ -110,7 +111,7 @@ func (s sources) digest(result render.Result, source tier.Source, namespace stri
 
 // ofCluster reports whether a source is one of the cluster binding's.
 func (s sources) ofCluster(source tier.Source, namespace string) bool {
-	return s.clusterTier != nil && namespace == s.own && slices.ContainsFunc(s.clusterTier.Sources, func(c tier.Source) bool {
+	return s.clusterTier != nil && namespace == s.install.Namespace && slices.ContainsFunc(s.clusterTier.Sources, func(c tier.Source) bool {
 		return c.Repository == source.Repository && c.Branch == source.Branch && c.Path == source.Path
 	})
 }
@@ -122,7 +123,8 @@ func (s sources) belongs(o render.Object, source tier.Source, namespace string) 
 	}
 	switch {
 	case s.ofCluster(source, namespace):
-		return o.Place == render.ClusterWide || o.ID.Group == "fairway.dev" || origin.Chained(o.ID.Group, o.ID.Kind), ""
+		return o.Place == render.ClusterWide || o.ID.Group == "fairway.dev" || origin.Chained(o.ID.Group, o.ID.Kind) ||
+			s.install.Unhooked(o.ID.Namespace), ""
 	case o.Place == render.ClusterWide:
 		return o.ID.Group == "" && o.ID.Kind == "Namespace" && o.ID.Name == namespace, ""
 	}

@@ -62,7 +62,7 @@ type WebhookOptions struct {
 	Service string   // of the gates, in Fairway's own namespace
 	URL     string   // instead of the Service
 	CA      string   // file of the bundle of the serving certificate's authority; empty: another keeps it
-	System  []string // namespaces that no gate judges, beside Fairway's own
+	System  []string // namespaces of which gates judge what engines deliver alone, beside Fairway's own
 }
 
 func serveCommand(rooms Rooms) *cobra.Command {
@@ -129,10 +129,15 @@ func serving(rooms Rooms, o *ServeOptions, c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// SystemNamespaces are those that every cluster has and cannot start without.
+func SystemNamespaces() []string { return []string{"kube-system", "kube-node-lease"} }
+
 // clusterFlags say which cluster, and what of it is Fairway's.
 func clusterFlags(f *pflag.FlagSet, o *ServeOptions) {
 	f.StringVar(&o.Kubeconfig, "kubeconfig", "", "the cluster's kubeconfig; empty: the cluster that the process runs in")
 	f.StringVar(&o.Namespace, "namespace", "fairway-system", "Fairway's own namespace")
+	f.StringSliceVar(&o.Webhook.System, "system-namespace", SystemNamespaces(),
+		"namespace of which gates judge, beside Fairway's own, what engines deliver and nothing else, because the cluster could not start without it; may be repeated")
 }
 
 // frontFlags are those of what answers reviews.
@@ -159,7 +164,5 @@ func proverFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 	f.StringVar(&o.Webhook.Service, "webhook-service", "", "Service of the gates in Fairway's own namespace; without it or --webhook-url no configuration is kept")
 	f.StringVar(&o.Webhook.URL, "webhook-url", "", "URL of the gates instead of a Service, for API servers that reach none")
 	f.StringVar(&o.Webhook.CA, "webhook-ca", "", "file with the authority of the gates' certificate, read again each time; empty: another writes the caBundle")
-	f.StringSliceVar(&o.Webhook.System, "system-namespace", []string{"kube-system", "kube-node-lease"},
-		"namespace that no gate judges, beside Fairway's own, because the cluster could not start without it; may be repeated")
 	_ = c.MarkFlagRequired("state-dir") // the flag exists
 }

@@ -92,6 +92,36 @@ func TestT15OpenNamespacesAreAskedForEngines(t *testing.T) {
 	}
 }
 
+// TestT18SystemNamespacesAreAskedForEngines: an engine brings there what somebody pushed, and a gate is asked
+// about it and about nothing that anybody else does, so that the cluster can start without a gate.
+func TestT18SystemNamespacesAreAskedForEngines(t *testing.T) {
+	named := func(c *admissionv1.ValidatingWebhookConfiguration) *admissionv1.ValidatingWebhook {
+		i := slices.IndexFunc(c.Webhooks, func(h admissionv1.ValidatingWebhook) bool { return h.Name == hookSystem })
+		if i < 0 {
+			return nil
+		}
+		return &c.Webhooks[i]
+	}
+	w := tiered()
+	if h := named(Configure(w, testHooks, nil)); h != nil {
+		t.Errorf("without an engine %s is there for nobody", h.Name)
+	}
+	w.Install.Engines = []string{"system:serviceaccount:flux-system:helm-controller", "a\"\n"}
+	h := named(Configure(w, testHooks, nil))
+	if h == nil {
+		t.Fatal("no gate is asked")
+	}
+	condition := h.MatchConditions[len(h.MatchConditions)-1].Expression
+	want := `has(request.userInfo.username) && request.userInfo.username in ["a\"\n", "system:serviceaccount:flux-system:helm-controller"]`
+	if condition != want || *h.FailurePolicy != admissionv1.Fail || !slices.Equal(h.NamespaceSelector.MatchExpressions[0].Values, testHooks.System) ||
+		h.NamespaceSelector.MatchExpressions[0].Operator != metav1.LabelSelectorOpIn {
+		t.Errorf("asked under %s of %v, on failure %s", condition, h.NamespaceSelector.MatchExpressions, *h.FailurePolicy)
+	}
+	if all := Configure(w, testHooks, nil).Webhooks; len(all[0].MatchConditions) != len(h.MatchConditions)-1 {
+		t.Errorf("%s has %d conditions of its own", all[0].Name, len(all[0].MatchConditions))
+	}
+}
+
 // TestConfigureWithoutLenient: an entry that selects no namespace would select all of them.
 func TestConfigureWithoutLenient(t *testing.T) {
 	w := tiered()

@@ -308,11 +308,11 @@ func (c *inquiry) sourceOf(p *change.Proof) (tier.Source, *tier.Binding) {
 
 // delivers reports whether a binding's sources may bring the object at all: those of a namespace's
 // binding what is in it and the Namespace itself, those of the cluster binding the cluster scope,
-// Fairway's kinds, and what tells engines where to deliver.
+// Fairway's kinds, what tells engines where to deliver, and what engines deliver to system namespaces.
 func (c *inquiry) delivers(b tier.Binding) bool {
 	id := c.facts.Request.ID
 	if b.Name == "cluster" {
-		return id.Namespace == "" || c.chained || id.Group == ownGroup && clusterJudged(id.Kind)
+		return id.Namespace == "" || c.chained || c.unhooked || id.Group == ownGroup && clusterJudged(id.Kind)
 	}
 	return id.Namespace == b.Namespace || id.Group == "" && id.Kind == "Namespace" && id.Name == b.Namespace
 }

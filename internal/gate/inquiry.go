@@ -22,6 +22,8 @@ type inquiry struct {
 	bindings []tier.Binding
 	// chained: the object tells an engine what to deliver, so that the cluster binding may bring it too.
 	chained bool
+	// unhooked: it is what an engine delivers to a namespace of which nothing else is judged; likewise.
+	unhooked bool
 
 	parsed      bool
 	object, old *canon.Object // nil where the request has none or it cannot be read
@@ -47,6 +49,7 @@ func (g *Gate) begin(req *change.Request) *inquiry {
 	default:
 		c.in(req.ID.Namespace)
 		g.chain(c)
+		c.system()
 	}
 	if len(c.bindings) > 0 {
 		c.facts.Binding = c.bindings[0]
@@ -185,9 +188,7 @@ func (g *Gate) chain(c *inquiry) {
 			}
 		}
 		for _, ns := range namespaces {
-			if t, _ := c.world.Tier(ns); t.Lane != tier.Open {
-				c.judgedBy(t)
-			}
+			c.brought(ns)
 		}
 	}
 	if len(c.facts.Tiers) > own {
@@ -195,6 +196,37 @@ func (g *Gate) chain(c *inquiry) {
 	}
 	if _, b := c.world.ClusterTier(); b != nil {
 		c.bindings = append(c.bindings, *b)
+	}
+}
+
+// system judges what an engine delivers to the namespaces of the cluster and of Fairway itself. The cluster
+// binding may bring it.
+func (c *inquiry) system() {
+	f := &c.facts
+	if !f.Install.Sealed || !f.Install.Unhooked(f.Request.ID.Namespace) || !slices.Contains(f.Install.Engines, f.Request.User.Name) {
+		return
+	}
+	c.brought(f.Request.ID.Namespace)
+	c.unhooked = true
+	if _, b := c.world.ClusterTier(); b != nil && !c.chained {
+		c.bindings = append(c.bindings, *b)
+	}
+}
+
+// brought judges what an engine brings to a namespace by its tier. Those of the cluster and of Fairway itself
+// are judged by the cluster binding's tier as well unless they were bound to one that is not open, since who
+// can place something there is beyond every tier.
+func (c *inquiry) brought(namespace string) {
+	t, b := c.world.Tier(namespace)
+	judges := []tier.Tier{t}
+	if c.world.Install.Unhooked(namespace) && (b == nil || t.Lane == tier.Open) {
+		cluster, _ := c.world.ClusterTier()
+		judges = append(judges, cluster)
+	}
+	for _, t := range judges {
+		if t.Lane != tier.Open {
+			c.judgedBy(t)
+		}
 	}
 }
 

@@ -34,13 +34,17 @@ func sealedWorld() *tier.World {
 			"old":            {Name: "old", UID: "2", Terminating: true},
 			"play":           {Name: "play", UID: "3", Labels: map[string]string{"stage": "production"}},
 			"fairway-system": {Name: "fairway-system", UID: "4", Labels: map[string]string{"stage": "staging"}},
+			"kube-system":    {Name: "kube-system", UID: "5"},
+			"network":        {Name: "network", UID: "6"},
 		},
 		Bindings: map[string]tier.Binding{
 			"play": {Namespace: "play", Name: "tier", Tier: "sandbox"},
 			"old":  {Namespace: "old", Name: "tier", Tier: "production"},
+
+			"network": {Namespace: "network", Name: "tier", Tier: "production"},
 		},
 		Cluster: &cluster,
-		Install: tier.Install{Namespace: "fairway-system", DefaultTier: "sandbox", Sealed: true},
+		Install: tier.Install{Namespace: "fairway-system", DefaultTier: "sandbox", Sealed: true, System: []string{"kube-system", "network"}, Engines: []string{"engine"}},
 	}
 }
 
@@ -193,6 +197,9 @@ func TestT15ChainedObjects(t *testing.T) {
 		"into a sandbox":                 {asked(change.Create, pointer, "old", "p", "", "play"), []string{"production"}, []string{"tier", "cluster"}},
 		"nowhere":                        {asked(change.Create, pointer, "play", "p", "", ""), []string{"sandbox"}, []string{"tier", "cluster"}},
 		"into what nobody knows":         {asked(change.Create, pointer, "play", "p", "", "nobody"), []string{"sandbox", "(unknown namespace nobody)"}, []string{"cluster"}},
+		"into the cluster's own":         {asked(change.Create, pointer, "play", "p", "", "kube-system"), []string{"sandbox", "platform"}, []string{"cluster"}},
+		"into Fairway's own":             {asked(change.Create, pointer, "play", "p", "", "fairway-system"), []string{"sandbox", "staging", "platform"}, []string{"cluster"}},
+		"into a bound one of them":       {asked(change.Create, pointer, "play", "p", "", "network"), []string{"sandbox", "production"}, []string{"cluster"}},
 		"of another kind":                {asked(change.Create, change.Kind{Version: "v1", Kind: "ConfigMap"}, "play", "p", "", "shop"), []string{"sandbox"}, []string{"tier"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,6 +207,37 @@ func TestT15ChainedObjects(t *testing.T) {
 			var bindings []string
 			for _, b := range c.bindings {
 				bindings = append(bindings, b.Name)
+			}
+			if diff := cmp.Diff([][]string{tt.want, tt.bindings}, [][]string{c.tierNames(), bindings}); diff != "" {
+				t.Errorf("tiers and bindings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestT18EnginesInSystemNamespaces: what an engine brings to the cluster's namespaces and Fairway's own is
+// never what an open tier lets by, and the cluster binding may bring it.
+func TestT18EnginesInSystemNamespaces(t *testing.T) {
+	for name, tt := range map[string]struct {
+		user, namespace string
+		want, bindings  []string
+	}{
+		"engine":                           {"engine", "kube-system", []string{"sandbox", "platform"}, []string{"cluster"}},
+		"engine, in Fairway's own":         {"engine", "fairway-system", []string{"staging", "platform"}, []string{"cluster"}},
+		"engine, in one that has an owner": {"engine", "network", []string{"production"}, []string{"tier", "cluster"}},
+		"engine, elsewhere":                {"engine", "play", []string{"sandbox"}, []string{"tier"}},
+		"somebody else":                    {"root", "kube-system", []string{"sandbox"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := asked(change.Create, change.Kind{Version: "v1", Kind: "Pod"}, tt.namespace, "p", "", "{}")
+			req.User.Name = tt.user
+			c := begun(req)
+			var bindings []string
+			for _, b := range c.bindings {
+				bindings = append(bindings, b.Name)
+				if !c.delivers(b) {
+					t.Errorf("the binding %s may not bring it", b.Name)
+				}
 			}
 			if diff := cmp.Diff([][]string{tt.want, tt.bindings}, [][]string{c.tierNames(), bindings}); diff != "" {
 				t.Errorf("tiers and bindings (-want +got):\n%s", diff)

@@ -32,9 +32,10 @@ type Kinds struct {
 
 // Settings of an install that are no kind's.
 type Settings struct {
-	Namespace string // Fairway's own
-	Sealed    bool   // the latch (ruling 9)
-	Schema    string // digest of the schemas objects are rendered with
+	Namespace string   // Fairway's own
+	System    []string // namespaces that the cluster could not start without
+	Sealed    bool     // the latch (ruling 9)
+	Schema    string   // digest of the schemas objects are rendered with
 }
 
 // Compile makes a World of kinds. It never fails: what cannot be compiled is left out and named in
@@ -44,7 +45,7 @@ func Compile(k Kinds, s Settings, before *tier.World) *tier.World {
 	c := compiler{world: &tier.World{
 		Tiers: map[string]tier.Tier{}, Bindings: map[string]tier.Binding{}, Namespaces: map[string]tier.Namespace{},
 		Repositories: map[string]tier.Repository{}, Schema: s.Schema,
-		Install: tier.Install{Namespace: s.Namespace, Sealed: s.Sealed},
+		Install: tier.Install{Namespace: s.Namespace, System: s.System, Sealed: s.Sealed},
 	}}
 	for _, t := range k.Tiers {
 		c.tier(t)

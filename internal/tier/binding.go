@@ -110,6 +110,14 @@ type Install struct {
 	Engines []string
 	// ProverUsers are the identities of Fairway itself, for the self lane (ruling 14).
 	ProverUsers []string
+	// System are the namespaces without which the cluster could not start, beside Fairway's own.
+	System []string
+}
+
+// Unhooked reports whether gates are asked about a namespace for what engines deliver alone, because
+// without it neither the cluster nor Fairway could start.
+func (i Install) Unhooked(namespace string) bool {
+	return namespace != "" && (namespace == i.Namespace || slices.Contains(i.System, namespace))
 }
 
 // TriggerAnnotation is what asks an engine of Flux to reconcile an object now. Its value is a time.
