@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -56,7 +58,43 @@ func (c *Cluster) startAPIServer(binaries string, opts Options) (*process, error
 		// Nobody makes the service accounts that this plug-in asks of each pod.
 		args = append(args, "--disable-admission-plugins=ServiceAccount")
 	}
-	return c.spawn(filepath.Join(binaries, "kube-apiserver"), append(args, opts.ExtraAPIServerArgs...)...)
+	binary := filepath.Join(binaries, "kube-apiserver")
+	args = append(args, opts.ExtraAPIServerArgs...)
+	c.again = func() (*process, error) { return c.spawn(binary, args...) }
+	return c.again()
+}
+
+// StopAPIServer ends the API server, and leaves etcd and what it holds. The others go on, as they do
+// while a real one is replaced.
+func (c *Cluster) StopAPIServer() error { return c.apiServer().stop() }
+
+// KillAPIServer ends it as a crash does.
+func (c *Cluster) KillAPIServer() error { return (&Program{c.apiServer()}).Kill() }
+
+// StartAPIServer starts it again after its end, on the same port, with the same keys and flags and over
+// the same etcd, and returns when it is ready. The log of the one before gets ".before" to its name.
+func (c *Cluster) StartAPIServer(ctx context.Context) error {
+	before := c.apiServer()
+	if err := os.Rename(before.log, before.log+".before"); err != nil {
+		return fmt.Errorf("keeping the log of the API server before: %w", err)
+	}
+	p, err := c.again()
+	if err != nil {
+		return err
+	}
+	c.processes = c.processes[:len(c.processes)-1] // spawn put it last; Stop ends it before etcd, and after the others
+	c.processes[slices.Index(c.processes, before)] = p
+	return p.await(ctx, c.ready)
+}
+
+// apiServer is the API server's process: of several that were tried at the start, the last.
+func (c *Cluster) apiServer() *process {
+	for _, p := range slices.Backward(c.processes) {
+		if p.name == "kube-apiserver" {
+			return p
+		}
+	}
+	return nil
 }
 
 // startControllerManager starts kube-controller-manager, without a port and without leader election.

@@ -43,7 +43,8 @@ type Cluster struct {
 	address     string
 	serving     *authority
 	clients     *authority
-	processes   []*process // in the order of their start
+	processes   []*process               // in the order of their start
+	again       func() (*process, error) // starts the API server as it was started last
 	ownsDir     bool
 	etcdSockets string
 }

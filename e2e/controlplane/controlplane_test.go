@@ -25,7 +25,7 @@ func TestCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	processes, dir, sockets := c.processes, c.Dir, c.etcdSockets
+	dir, sockets := c.Dir, c.etcdSockets
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil { // a second Stop is harmless
 			t.Error(err)
@@ -37,7 +37,9 @@ func TestCluster(t *testing.T) {
 	t.Run("OtherUsersAreReal", func(t *testing.T) { otherUsers(t, c, namespace) })
 	t.Run("Kubeconfig", func(t *testing.T) { kubeconfig(t, c) })
 	t.Run("ControllersAct", func(t *testing.T) { controllersAct(t, c, namespace) })
+	t.Run("APIServerRestarts", func(t *testing.T) { apiServerRestarts(t, c, namespace) })
 
+	processes := c.processes
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -163,4 +165,24 @@ func clientset(t *testing.T, config *rest.Config) *kubernetes.Clientset {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// apiServerRestarts ends the API server in both ways and starts it again: nobody answers meanwhile, and
+// what was written before is there afterwards.
+func apiServerRestarts(t *testing.T, c *Cluster, namespace string) {
+	client := clientset(t, c.Config)
+	for _, end := range []func() error{c.StopAPIServer, c.KillAPIServer} {
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.RESTClient().Get().AbsPath("/livez").Do(t.Context()).Error(); err == nil {
+			t.Error("an API server that ended still answers")
+		}
+		if err := c.StartAPIServer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.CoreV1().ConfigMaps(namespace).Get(t.Context(), "settings", metav1.GetOptions{}); err != nil {
+			t.Errorf("what was written before: %v", err)
+		}
+	}
 }
