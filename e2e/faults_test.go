@@ -19,6 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
@@ -48,6 +49,8 @@ func TestFaults(t *testing.T) {
 		{"F1 rolling replacement", c.rolls},
 		{"F2 a gate is killed", c.isKilled},
 		{"F3 all gates are killed", c.allAreKilled},
+		{"F6 the API server restarts", c.apiServerGoes},
+		{"F6 a watch stalls", c.watchStalls},
 		{"F7 the git server is gone", c.gitIsGone},
 		{"F9 the serving certificate rotates", c.rotates},
 		{"F11 four times the load", c.overload},
@@ -69,6 +72,7 @@ type tally struct {
 	wrong      []error // admitted though nobody proved it; the error is empty
 	spurious   []error // not admitted though it was proven
 	unanswered int     // bad ones that failed otherwise than by a verdict
+	unreached  int     // those that found no API server
 	longest    time.Duration
 }
 
@@ -118,6 +122,10 @@ func (f *traffic) send(ctx context.Context, client dynamic.Interface, object *un
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if utilnet.IsConnectionRefused(err) {
+		f.tally.unreached++
+		return
+	}
 	f.tally.longest = max(f.tally.longest, time.Since(began))
 	switch {
 	case proven && err == nil:
@@ -138,6 +146,9 @@ func (f *traffic) told(fault string, y tally) {
 	f.lab.t.Helper()
 	f.lab.t.Logf("%s: %d proven admitted, %d proven not admitted, %d unproven refused, %d unproven unanswered, %d wrongly admitted, longest %s",
 		fault, y.good, len(y.spurious), y.bad, y.unanswered, len(y.wrong), y.longest.Round(time.Millisecond))
+	if len(y.spurious) > 0 {
+		f.lab.t.Logf("%s: the first that was not admitted: %v", fault, y.spurious[0])
+	}
 	if len(y.wrong) > 0 {
 		f.lab.t.Errorf("%s: %d were admitted that nobody proved", fault, len(y.wrong))
 	}

@@ -94,6 +94,7 @@ type install struct {
 	seal       *store.Seal
 	mapper     meta.RESTMapper
 	cache      cache.Cache
+	hearing    *controller.Hearing
 	state      *store.State
 	schemas    *schemas
 	index      *store.Index
@@ -145,6 +146,8 @@ func newInstall(ctx context.Context, o cli.ServeOptions, log logr.Logger, seen *
 		auditBell:  controller.NewBell(2*time.Second, 30*time.Second),
 		observer:   seen,
 	}
+	in.hearing = controller.NewHearing(silence(o), log)
+	seen.hears(in.hearing.Age)
 	var err error
 	if in.cluster, err = connect(o.Kubeconfig); err != nil {
 		return nil, err
@@ -160,6 +163,7 @@ func newInstall(ctx context.Context, o cli.ServeOptions, log logr.Logger, seen *
 	}
 	in.cache, err = cache.New(in.cluster.config, cache.Options{
 		HTTPClient: in.cluster.http, Scheme: in.cluster.client.Scheme(), Mapper: in.mapper, DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer: in.hearing.NewInformer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watching the cluster: %w", err)
@@ -200,7 +204,7 @@ func (in *install) stock() {
 
 // work is what keeps an install current, whatever its role.
 func (in *install) work() []func(context.Context) error {
-	return []func(context.Context) error{in.cache.Start, in.begin, in.announce}
+	return []func(context.Context) error{in.cache.Start, in.begin, in.announce, in.consult}
 }
 
 // announce sends Events until the context ends.

@@ -28,7 +28,7 @@ func serveCluster(ctx context.Context, o cli.ServeOptions, log logr.Logger) erro
 		return err
 	}
 	return run(ctx, o, log, service{
-		judge: j, ready: p.ready.Load, metrics: p.metrics(guard), traces: traces,
+		judge: j, ready: p.ready.Load, fit: p.fit, metrics: p.metrics(guard), traces: traces,
 		others: slices.Concat(p.install.work(), p.work(), guard.work(), j.work()),
 	})
 }

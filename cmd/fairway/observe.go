@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -30,10 +31,13 @@ type observer struct {
 	auditedAt *prometheus.GaugeVec
 	denials   prometheus.Counter
 	rejected  *prometheus.CounterVec
+	silence   prometheus.Collector
+
+	age atomic.Pointer[func() time.Duration] // of what was heard last from the API server
 }
 
 func newObserver(traces *telemetry.Traces) *observer {
-	return &observer{
+	o := &observer{
 		traces: traces,
 		looks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "fairway_repository_look_duration_seconds", Help: "Time of looks at repositories: fetching, proving, storing.",
@@ -55,11 +59,23 @@ func newObserver(traces *telemetry.Traces) *observer {
 			Name: "fairway_proofs_rejected_total", Help: "ProvenCommits that were not believed, by reason.",
 		}, []string{"reason"}),
 	}
+	o.silence = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fairway_cluster_silence_seconds", Help: "How long ago the API server was last heard, on the watch that has been silent longest; 0 before the first.",
+	}, func() float64 {
+		if age := o.age.Load(); age != nil {
+			return min((*age)().Seconds(), (24 * time.Hour).Seconds()) // never heard is long ago
+		}
+		return 0
+	})
+	return o
 }
+
+// hears shows from now on how old what was heard from the API server is.
+func (o *observer) hears(age func() time.Duration) { o.age.Store(&age) }
 
 // collectors are the observer's metrics.
 func (o *observer) collectors() []prometheus.Collector {
-	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected}
+	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected, o.silence}
 }
 
 // Look follows one look at a repository.

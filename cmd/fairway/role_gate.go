@@ -25,7 +25,7 @@ func serveGate(ctx context.Context, o cli.ServeOptions, log logr.Logger) error {
 	}
 	late := &lateGate{o: o, log: log, seen: newObserver(traces)}
 	return run(ctx, o, log, service{
-		judge: late, ready: late.ready, metrics: late.seen.collectors(), traces: traces,
+		judge: late, ready: late.ready, fit: late.fit, metrics: late.seen.collectors(), traces: traces,
 		others: []func(context.Context) error{late.work},
 	})
 }
@@ -97,6 +97,14 @@ func (l *lateGate) start(ctx context.Context) (j *judging, works []func(context.
 func (l *lateGate) ready() bool {
 	j := l.judging.Load()
 	return j != nil && j.install.ready.Load() && selfTest(j) == nil
+}
+
+// fit says why reviews had better go to another gate.
+func (l *lateGate) fit() error {
+	if j := l.judging.Load(); j != nil {
+		return j.install.fit()
+	}
+	return nil // it is not ready anyway
 }
 
 // Judge decides one request; the front asks only when the gate is ready.

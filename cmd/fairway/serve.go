@@ -41,6 +41,9 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 	}
 	log := logr.FromSlogHandler(slog.NewJSONHandler(o.Log, &slog.HandlerOptions{Level: level}))
 	ctrllog.SetLogger(log)
+	if o.Role != cli.RoleProver && o.MaxStaleness < leastStaleness {
+		return mistaken(fmt.Errorf("--max-staleness is %s, and must be at least %s", o.MaxStaleness, leastStaleness))
+	}
 	switch {
 	case o.Role == cli.RoleGate:
 		return serveGate(ctx, o, log)
@@ -116,7 +119,9 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 type service struct {
 	judge webhook.Judge
 	// ready says whether reviews can be judged yet; once they can, it is not asked again.
-	ready   func() bool
+	ready func() bool
+	// fit says why reviews had better go to another process; nil: never.
+	fit     func() error
 	metrics []prometheus.Collector
 	traces  *telemetry.Traces // nil: off
 	others  []func(context.Context) error
@@ -149,7 +154,7 @@ func run(ctx context.Context, o cli.ServeOptions, log logr.Logger, s service) er
 	}
 	server := webhook.New(s.judge, webhook.Options{
 		GetCertificate: certs.GetCertificate, ClientCAs: callers, Log: log, Tracer: tracer(s.traces), Registry: registry,
-		Limits: webhook.Limits{Grace: grace(o)}, Ready: ready,
+		Limits: webhook.Limits{Grace: grace(o)}, Ready: ready, Fit: s.fit,
 	})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {

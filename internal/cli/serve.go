@@ -31,9 +31,11 @@ type ServeOptions struct {
 	TLSNames   []string      // names and addresses of a self-signed certificate
 	ClientCA   string        // file of the authorities that callers need a certificate of; empty: anybody may call
 	Drain      time.Duration // how long to go on answering after being told to end
-	StateDir   string        // mirrors and keys
-	Hooks      string        // host:port for the push webhooks of forges, without TLS; empty: none are taken
-	Interval   time.Duration // longest between two looks at a repository; 0: its own
+	// MaxStaleness is how old what a gate has heard from the API server may be for a verdict to count.
+	MaxStaleness time.Duration
+	StateDir     string        // mirrors and keys
+	Hooks        string        // host:port for the push webhooks of forges, without TLS; empty: none are taken
+	Interval     time.Duration // longest between two looks at a repository; 0: its own
 	// AuditInterval is the time between two audits of a cluster that nothing asked for.
 	AuditInterval time.Duration
 	// Webhook says which webhook configuration is kept; one without Service and URL: none.
@@ -148,6 +150,7 @@ func frontFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 	f.StringSliceVar(&o.TLSNames, "tls-name", []string{"localhost", "127.0.0.1"}, "names and addresses of the self-signed certificate")
 	f.StringVar(&o.ClientCA, "client-ca", "", "file of the authorities that callers need a certificate of, read again when it changes; probes then need --probes; empty: anybody may call")
 	f.DurationVar(&o.Drain, "drain", 10*time.Second, "how long to go on answering after being told to end, so that the end points can move; with --dir nobody has to learn of it")
+	f.DurationVar(&o.MaxStaleness, "max-staleness", 10*time.Minute, "how old what was last heard from the API server may be for a verdict to count; at least 10s; with --dir it is not asked")
 	f.StringVar(&o.SealRepository, "seal-repository", "", "URL of the repository that the cluster binding must name to seal the install")
 	f.StringVar(&o.SealKey, "seal-key", "", "fingerprint (SHA256:…) of a key that one of its owners must hold to seal the install")
 	f.StringVar(&o.WebhookConfiguration, "webhook-configuration", "", "webhook configuration whose bundles must verify the serving certificate, for the first --tls-name, before this is ready; empty: ready without")

@@ -90,6 +90,10 @@ type Rooms struct {
 	Compile Compile
 	Key     canon.Key
 	Now     func() time.Time
+	// Age is how old what World, Proofs, Marks and Records hold may be at most, and Limit how old it may be
+	// for a verdict to count (R13). Without an Age it is never too old.
+	Age   func() time.Duration
+	Limit time.Duration
 	// Sealing says whether a cluster binding is the one that the install was told to expect.
 	Sealing func(binding tier.Binding, world *tier.World) change.Found
 }
@@ -118,6 +122,9 @@ func (g *Gate) Judge(ctx context.Context, req *change.Request) policy.Verdict {
 	}
 	if need != 0 {
 		verdict = policy.Admit(c.facts)
+	}
+	if g.rooms.Age != nil {
+		verdict = verdict.Outdated(g.rooms.Age(), g.rooms.Limit)
 	}
 	return g.mark(ctx, c, verdict)
 }

@@ -78,6 +78,7 @@ const (
 const (
 	CodeCannotTell  Code = "FW401"
 	CodeBeingProven Code = "FW402"
+	CodeUnheard     Code = "FW403"
 )
 
 // Entry explains one code. In Remedy {commit} and {namespace} stand for those of the case.
@@ -149,6 +150,7 @@ func Codes() []Entry {
 
 		{CodeCannotTell, "CannotTell", "could not tell", "Something that the verdict needs could not be found out.", "Try again; if it stays, see Fairway's own conditions and logs."},
 		{CodeBeingProven, "BeingProven", "proof in the making", "The commit was seen and is being proven right now.", "Wait: the next attempt finds the proof."},
+		{CodeUnheard, "Unproven", "unproven: the gate is cut off", "The gate has not heard the API server for so long that what it knows may be out of force: a tier, a proof, a key.", "Try again: another gate may hear it. If it stays, see why gates do not reach the API server (fairway_cluster_silence_seconds)."},
 	}
 }
 

@@ -65,6 +65,9 @@ func TestEveryCodeIsUsed(t *testing.T) {
 			}
 		}
 	}
+	for _, f := range Admit(proven(production())).Outdated(2, 1).Findings {
+		used[f.Code] = true
+	}
 	for _, e := range Codes() {
 		if !used[e.Code] {
 			t.Errorf("%s %s: no case and no situation has it", e.Code, e.Name)

@@ -78,13 +78,16 @@ type Verdict struct {
 	Findings    []Finding     // in a fixed order: that of the rules
 	Proof       *change.Proof // that admitted, or the nearest miss; nil: none
 	Warnings    []string      // shown to the client whatever the outcome
-	// RetryAfter is set where a proof is being made right now: the wire answer is 429 (ruling 26).
+	// RetryAfter is set where a proof is being made right now, or another gate may know more: the wire
+	// answer is 429 (ruling 26).
 	RetryAfter time.Duration
+	// Abstains: this is no verdict, and the front leaves the request to the failure policy (HTTP 503).
+	Abstains bool
 }
 
 // Admits reports whether the request goes through: because it is allowed, or because the tier only
 // warns or audits and never refuses, whatever was found or could not be found out. The zero Verdict
-// does not admit, and what is Unknown in an enforcing tier does not.
+// does not admit, and what is Unknown in an enforcing tier does not; nor does one that abstains.
 func (v Verdict) Admits() bool {
-	return v.Outcome == Allow || v.Enforcement == tier.Warn || v.Enforcement == tier.Audit
+	return v.Outcome == Allow || !v.Abstains && (v.Enforcement == tier.Warn || v.Enforcement == tier.Audit)
 }

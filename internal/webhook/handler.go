@@ -276,8 +276,19 @@ func (x *exchange) decide(req *change.Request, v *policy.Verdict) {
 	if x.answered {
 		return
 	}
-	x.write(req.UID, v.Status())
+	if v.Abstains {
+		x.abstain()
+	} else {
+		x.write(req.UID, v.Status())
+	}
 	x.s.record(x, req, v, "")
+}
+
+// abstain answers with an HTTP error, by which the API server takes the failure policy; the caller holds
+// mu.
+func (x *exchange) abstain() {
+	x.answered = true
+	x.s.text(x.w, http.StatusServiceUnavailable, "no verdict: what decides here may be out of force")
 }
 
 // write sends the answer; the caller holds mu.

@@ -48,6 +48,9 @@ type Options struct {
 	// Ready, if set, says why the process cannot judge yet; nil means that it can. It is asked for
 	// every review and so must be fast: while it returns an error, reviews get 429 (T-48).
 	Ready func() error
+	// Fit, if set, says why /readyz sends traffic elsewhere while reviews are judged all the same; nil
+	// means that nothing speaks against this process.
+	Fit func() error
 	// Log gets one line for each decision. The zero value discards.
 	Log logr.Logger
 	// Tracer, if set, follows each review.

@@ -23,6 +23,7 @@ import (
 type Server struct {
 	judge     Judge
 	ready     func() error
+	fit       func() error
 	log       logr.Logger
 	decisions slog.Handler // what log writes to, for the line of each decision
 	tracer    Tracer       // nil: nobody follows
@@ -56,6 +57,7 @@ func New(judge Judge, opts Options) *Server {
 	s := &Server{
 		judge:     judge,
 		ready:     opts.Ready,
+		fit:       opts.Fit,
 		log:       logger,
 		decisions: logr.ToSlogHandler(logger),
 		tracer:    opts.Tracer,
@@ -176,15 +178,21 @@ func (s *Server) unready() error {
 	if s.draining.Load() {
 		return errors.New("draining")
 	}
-	if s.ready == nil {
-		return nil
+	for _, speak := range []func() error{s.ready, s.fit} {
+		if speak == nil {
+			continue
+		}
+		if why := speak(); why != nil {
+			return why
+		}
 	}
-	return s.ready()
+	return nil
 }
 
-// closeWhileDraining asks the client to open its next connection elsewhere.
+// closeWhileDraining asks the client to open its next connection elsewhere, as it does while another
+// process had better be asked: kept connections know nothing of /readyz.
 func (s *Server) closeWhileDraining(w http.ResponseWriter) {
-	if s.draining.Load() {
+	if s.draining.Load() || s.fit != nil && s.fit() != nil {
 		w.Header().Set("Connection", "close")
 	}
 }
