@@ -45,7 +45,7 @@ func (p *proving) lookForGaps(ctx context.Context) error {
 		p.log.Info("nobody knows what no gate is asked about", "problem", err.Error())
 		return err
 	}
-	gaps = slices.Concat(unguarded, uncovered, gaps)
+	gaps = slices.Concat(unguarded, uncovered, controller.OpenEngines(p.state.World()), gaps)
 	p.gaps.Set(float64(len(gaps)))
 	if !slices.Equal(p.toldGaps, gaps) {
 		p.log.Error(nil, "what no gate is asked about, or no shipped policy guards, is not what it was", "gaps", gaps)

@@ -83,7 +83,7 @@ func Configure(w *tier.World, h Hooks, bundle []byte) *admissionv1.ValidatingWeb
 		hooks = append(hooks, engines(open))
 	}
 	if len(w.Install.Engines) > 0 && len(h.System) > 0 {
-		ofEngines := append(exempt, admissionv1.MatchCondition{Name: "of-engines", Expression: by(w.Install.Engines)})
+		ofEngines := slices.Concat(exempt, []admissionv1.MatchCondition{{Name: "of-engines", Expression: by(w.Install.Engines)}})
 		hooks = append(hooks, entry(hookSystem, strictSeconds, in(metav1.LabelSelectorOpIn, h.System), ofEngines,
 			rule(admissionv1.NamespacedScope, "*", all, "*/*")))
 	}

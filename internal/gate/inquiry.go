@@ -118,6 +118,7 @@ func (g *Gate) beginNamespace(c *inquiry) {
 		}
 	} else {
 		c.in(req.ID.Name)
+		c.lasting(req.ID.Name)
 	}
 	for _, raw := range [][]byte{req.Old, req.Object} {
 		if len(raw) == 0 {
@@ -227,6 +228,15 @@ func (c *inquiry) brought(namespace string) {
 		if t.Lane != tier.Open {
 			c.judgedBy(t)
 		}
+	}
+}
+
+// lasting judges by the cluster binding's tier who changes Fairway's own Namespace, which everything that was
+// proven goes with, and an engine that changes one without which the cluster cannot start.
+func (c *inquiry) lasting(namespace string) {
+	f := &c.facts
+	if f.Install.Sealed && (namespace == f.Install.Namespace || f.Install.Unhooked(namespace) && slices.Contains(f.Install.Engines, f.Request.User.Name)) {
+		c.brought(namespace)
 	}
 }
 

@@ -85,6 +85,10 @@ func binding(namespace, name, tierName string) string {
 // world may not have seen the last change yet.
 func TestRuling07NamespaceTiers(t *testing.T) {
 	namespace := change.Kind{Version: "v1", Kind: "Namespace"}
+	by := func(user string, req *change.Request) *change.Request {
+		req.User.Name = user
+		return req
+	}
 	for name, tt := range map[string]struct {
 		req  *change.Request
 		want []string
@@ -102,6 +106,15 @@ func TestRuling07NamespaceTiers(t *testing.T) {
 		"deleted":             {asked(change.Delete, namespace, "", "shop", namespaceIn("production"), ""), []string{"production"}},
 		"changed while unknown": {
 			asked(change.Update, namespace, "", "nobody", namespaceIn("none"), namespaceIn("none")), []string{"(unknown namespace nobody)", "sandbox"},
+		},
+		"Fairway's own, deleted": {
+			asked(change.Delete, namespace, "", "fairway-system", namespaceIn("none"), ""), []string{"staging", "platform", "sandbox"},
+		},
+		"the cluster's own, by an engine": {
+			by("engine", asked(change.Update, namespace, "", "kube-system", namespaceIn("none"), namespaceIn("none"))), []string{"sandbox", "platform"},
+		},
+		"the cluster's own, by somebody": {
+			asked(change.Update, namespace, "", "kube-system", namespaceIn("none"), namespaceIn("none")), []string{"sandbox"},
 		},
 		"unreadable": {
 			asked(change.Update, namespace, "", "shop", namespaceIn("production"), `{"metadata":[]}`), []string{"production", "(unreadable namespace)"},

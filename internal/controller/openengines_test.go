@@ -1,0 +1,32 @@
+package controller
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-dev/fairway/internal/tier"
+)
+
+// TestT18OpenEngines: an engine is no safer than the namespace that its account is in.
+func TestT18OpenEngines(t *testing.T) {
+	account := func(namespace string) string { return "system:serviceaccount:" + namespace + ":engine" }
+	w := &tier.World{
+		Tiers:      map[string]tier.Tier{"free": {Name: "free", Lane: tier.Open}, "strict": {Name: "strict", Lane: tier.Gated}},
+		Namespaces: map[string]tier.Namespace{"flux": {Name: "flux"}, "argo": {Name: "argo"}, "kube-system": {Name: "kube-system"}},
+		Bindings:   map[string]tier.Binding{"argo": {Namespace: "argo", Name: "tier", Tier: "strict"}},
+		Cluster:    &tier.Binding{},
+		Install: tier.Install{
+			DefaultTier: "free", System: []string{"kube-system"},
+			Engines: []string{account("flux"), account("argo"), account("kube-system"), account("gone"), "pipeline"},
+		},
+	}
+	if got := OpenEngines(w); got != nil {
+		t.Errorf("before the install is sealed: %q", got)
+	}
+	w.Install.Sealed = true
+	want := []string{"who can place a Pod in flux, which is open, acts as the engine system:serviceaccount:flux:engine"}
+	if diff := cmp.Diff(want, OpenEngines(w)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
