@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -26,6 +29,9 @@ const membersFrom = "fairway.dev/members-from"
 // team reads a team on a forge and brings a Team up to date with it. It applies nothing.
 func team(ctx context.Context, o cli.TeamOptions) (cli.TeamSync, error) {
 	var current v1alpha1.Team
+	if more := afterFirst(o.Current); len(more) > 0 {
+		return cli.TeamSync{}, errors.New("reading the Team: the file is to hold one Team and nothing else, or the rest would be lost")
+	}
 	if err := yaml.UnmarshalStrict(o.Current, &current); err != nil {
 		return cli.TeamSync{}, fmt.Errorf("reading the Team: %w", err)
 	}
@@ -56,6 +62,12 @@ func team(ctx context.Context, o cli.TeamOptions) (cli.TeamSync, error) {
 	current.Status = v1alpha1.TeamStatus{}
 	synced.Manifest, err = yaml.Marshal(&current)
 	return synced, err
+}
+
+// afterFirst is what stands in a file behind its first document. A file may begin with the mark of one.
+func afterFirst(file []byte) []byte {
+	_, more, _ := bytes.Cut(append([]byte("\n"), bytes.TrimPrefix(bytes.TrimSpace(file), []byte("---"))...), []byte("\n---"))
+	return more
 }
 
 // withMembers leaves in a Team the principals with an account among the members, and adds those that
@@ -92,7 +104,7 @@ func withMembers(t *v1alpha1.Team, at v1alpha1.Account, members []forge.Account)
 			continue
 		}
 		delete(byID, id)
-		p := v1alpha1.Principal{Name: principalName(m), Accounts: []v1alpha1.Account{{Forge: at.Forge, Host: at.Host, ID: id, Login: m.Login}}}
+		p := v1alpha1.Principal{Name: principalName(m, at.Host), Accounts: []v1alpha1.Account{{Forge: at.Forge, Host: at.Host, ID: id, Login: shown(m.Login)}}}
 		if m.Robot {
 			p.Kind = v1alpha1.PrincipalRobot
 		}
@@ -104,12 +116,32 @@ func withMembers(t *v1alpha1.Team, at v1alpha1.Account, members []forge.Account)
 // notOfNames are the characters that a principal's name does not have.
 var notOfNames = regexp.MustCompile(`[^-a-z0-9._]+`)
 
-// principalName is a name for an account that is nobody's yet: its login with its number. A login alone
-// could be the name of somebody in another Team, whom whoever chose that login would become a part of.
-func principalName(a forge.Account) string {
-	login := strings.Trim(notOfNames.ReplaceAllString(strings.ToLower(a.Login), "-"), "-._")
+// aLogin is what a login looks like on every forge.
+var aLogin = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}$`)
+
+// shown is a login for people to read; empty where it could show them another text than it is.
+func shown(login string) string {
+	if !aLogin.MatchString(login) {
+		return ""
+	}
+	return login
+}
+
+// longestName is that of a principal.
+const longestName = 63
+
+// principalName is a name for an account that is nobody's yet: its login with its number and the host of its forge.
+// A login alone, or with a number that another forge gave, could be the name of somebody in another Team, whom
+// whoever chose that login would become a part of.
+func principalName(a forge.Account, host string) string {
+	login := strings.Trim(notOfNames.ReplaceAllString(strings.ToLower(strings.ReplaceAll(a.Login, ".", "-")), "-"), "-_")
+	place := strings.Trim(notOfNames.ReplaceAllString(host, "-"), "-._")
 	if login == "" || len(login) > 40 {
 		login = "account"
 	}
-	return login + "-" + a.ID
+	if name := login + "-" + a.ID + "." + place; len(name) <= longestName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(host))
+	return "account-" + a.ID + "." + hex.EncodeToString(sum[:8])
 }
