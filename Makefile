@@ -39,6 +39,7 @@ e2e: tools ## Run the stories on the real control plane, with the real engines (
 
 .PHONY: lint
 lint: ## Run the linters
+	workflows=$$(hack/actionlint/build.sh) && "$$workflows"
 	linter=$$(hack/lint/build.sh) && "$$linter" run ./...
 
 .PHONY: fmt
@@ -92,6 +93,7 @@ e2e-kind: ## Run the story of docs/install.md on a kind cluster (needs a contain
 .PHONY: e2e-kind-offline
 e2e-kind-offline: ## Start the gate's image as the chart does, where nothing can be pulled
 	e2e/kind/offline.sh
+
 
 .PHONY: licenses
 licenses: ## List the licence of all that the binary is made of; fail where one may not be shipped
