@@ -42,7 +42,7 @@ func policiesAreTold(l *serveLab) {
 		gaps   float64
 		tamper func() error
 	}{
-		{"a policy that asks for nothing", 7, func() error {
+		{"a policy that asks for nothing", 8, func() error {
 			_, err := policies.Patch(ctx, name, types.JSONPatchType, []byte(`[{"op":"replace","path":"/spec/validations/0/expression","value":"true"}]`), metav1.PatchOptions{})
 			return err
 		}},

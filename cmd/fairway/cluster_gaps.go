@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 
+	manifests "github.com/fairway-dev/fairway/config"
 	"github.com/fairway-dev/fairway/internal/controller"
 )
 
@@ -26,7 +27,11 @@ func (p *proving) newGaps() {
 	p.changes = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "fairway_policy_changes_total", Help: "Changes of the shipped ValidatingAdmissionPolicies and their bindings.",
 	})
-	p.policies = &controller.Policies{Client: p.cluster.client, Changed: func(what string) {
+	shipped, err := controller.ShippedPolicies(manifests.Policies(), p.o.Namespace, p.o.Webhook.System)
+	if err != nil {
+		p.log.Error(err, "policies in force cannot be compared") // a part of the program, which a test reads
+	}
+	p.policies = &controller.Policies{Client: p.cluster.client, Shipped: shipped, Changed: func(what string) {
 		p.changes.Inc()
 		p.log.Error(nil, "what guards Fairway within the API server is not what it was", "what", what)
 		p.warn("PolicyChanged", "the "+what+" was changed, removed or made again; was it you? Install it again if not")

@@ -24,6 +24,8 @@ func shippedPolicies() []string {
 // what became of them and restores nothing: they belong to whoever installed them.
 type Policies struct {
 	Client client.Reader // not cached
+	// Shipped are the policies as this version ships them, by name; one that is not there is not compared.
+	Shipped map[string]admissionv1.ValidatingAdmissionPolicySpec
 	// Changed is told of each policy or binding that is not what the last look saw.
 	Changed func(what string)
 
@@ -37,8 +39,7 @@ type sighting struct {
 }
 
 // Look returns what no policy guards any more, in words: policies and bindings that are gone, and those
-// that refuse nothing or less than everywhere. What a policy asks for is not read again: that it changed
-// is told by Changed.
+// that refuse nothing, less than everywhere or something else than they were shipped to, whenever that came to be.
 func (p *Policies) Look(ctx context.Context) ([]string, error) {
 	var gaps []string
 	for _, name := range shippedPolicies() {
@@ -51,11 +52,14 @@ func (p *Policies) Look(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		shipped, known := p.Shipped[name]
 		switch {
 		case !there:
 			gaps = append(gaps, "the ValidatingAdmissionPolicy "+name+" is not there")
 		case policy.Spec.FailurePolicy != nil && *policy.Spec.FailurePolicy != admissionv1.Fail:
 			gaps = append(gaps, "the ValidatingAdmissionPolicy "+name+" fails open")
+		case known && !asShipped(policy.Spec, shipped):
+			gaps = append(gaps, "the ValidatingAdmissionPolicy "+name+" is not the one that this version ships")
 		case !bound:
 			gaps = append(gaps, "the ValidatingAdmissionPolicyBinding "+name+" is not there")
 		case !denies(binding.Spec, name):
