@@ -90,13 +90,13 @@ func constrained(m *admissionv1.MatchResources) []string {
 	if m.MatchPolicy != nil && *m.MatchPolicy != admissionv1.Equivalent {
 		all = append(all, "exactly")
 	}
-	for but, rules := range map[string][]admissionv1.NamedRuleWithOperations{"": m.ResourceRules, "but ": m.ExcludeResourceRules} {
+	for but, rules := range map[string][]admissionv1.NamedRuleWithOperations{"all": m.ResourceRules, "but": m.ExcludeResourceRules} {
 		for _, r := range rules {
 			scope := admissionv1.AllScopes
 			if r.Scope != nil {
 				scope = *r.Scope
 			}
-			all = append(all, fmt.Sprintf("%son %q of %q in %q for %q named %q, %s", but, r.Resources, r.APIGroups, r.APIVersions, r.Operations, r.ResourceNames, scope))
+			all = append(all, fmt.Sprintf("%s %q of %q in %q for %q named %q, %s", but, r.Resources, r.APIGroups, r.APIVersions, r.Operations, r.ResourceNames, scope))
 		}
 	}
 	slices.Sort(all)
