@@ -29,7 +29,7 @@ func selfGuarded(l *serveLab) {
 		l.t.Fatal(err)
 	}
 	l.managed = true
-	l.more = []string{"--webhook-url", "https://" + l.listen + "/validate", "--webhook-ca", ca}
+	l.more = append(l.more, "--webhook-url", "https://"+l.listen+"/validate", "--webhook-ca", ca)
 	l.serve()
 	l.until("Fairway makes its configuration", func(ctx context.Context) error {
 		_, err := l.hookConfig(ctx)

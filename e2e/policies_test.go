@@ -36,34 +36,10 @@ type guardedCluster struct {
 
 func newGuardedCluster(t *testing.T) *guardedCluster {
 	t.Helper()
-	dir := t.TempDir()
-	static := filepath.Join(dir, "static")
-	if err := os.Mkdir(static, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	g := &guardedCluster{t: t, audit: filepath.Join(dir, "audit.log")}
-	for from, to := range map[string]string{
-		"../config/static/policies.yaml":  filepath.Join(static, "policies.yaml"),
-		"../config/static/admission.yaml": filepath.Join(dir, "admission.yaml"),
-	} {
-		content, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.ReplaceAll(string(content), "/etc/kubernetes/fairway", static)
-		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	policy := "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
-	if err := os.WriteFile(filepath.Join(dir, "audit.yaml"), []byte(policy), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	args, audit := staticGuards(t)
+	g := &guardedCluster{t: t, audit: audit}
 	var err error
-	g.cluster, err = controlplane.Start(t.Context(), controlplane.Options{ExtraAPIServerArgs: []string{
-		"--admission-control-config-file=" + filepath.Join(dir, "admission.yaml"),
-		"--audit-policy-file=" + filepath.Join(dir, "audit.yaml"), "--audit-log-path=" + g.audit,
-	}})
+	g.cluster, err = controlplane.Start(t.Context(), controlplane.Options{ExtraAPIServerArgs: args})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +59,39 @@ func newGuardedCluster(t *testing.T) *guardedCluster {
 	}
 	g.apply(client, namespaced("Namespace", "", "fairway-system"))
 	return g
+}
+
+// staticGuards writes what an API server needs to read the static bundle, and to keep an audit log. They are
+// its arguments, and the file of the log.
+func staticGuards(t *testing.T) (args []string, audit string) {
+	t.Helper()
+	dir := t.TempDir()
+	static := filepath.Join(dir, "static")
+	if err := os.Mkdir(static, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{
+		"../config/static/policies.yaml":  filepath.Join(static, "policies.yaml"),
+		"../config/static/admission.yaml": filepath.Join(dir, "admission.yaml"),
+	} {
+		content, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(content), "/etc/kubernetes/fairway", static)
+		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy := "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "audit.yaml"), []byte(policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	audit = filepath.Join(dir, "audit.log")
+	return []string{
+		"--admission-control-config-file=" + filepath.Join(dir, "admission.yaml"),
+		"--audit-policy-file=" + filepath.Join(dir, "audit.yaml"), "--audit-log-path=" + audit,
+	}, audit
 }
 
 func (g *guardedCluster) apply(client dynamic.Interface, object *unstructured.Unstructured) {
