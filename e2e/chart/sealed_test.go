@@ -251,7 +251,7 @@ func TestSealed(t *testing.T) {
 // attack tries to change the shop all the time until the end is asked for, and holds then that nothing was
 // let through. It says how many tries no gate answered.
 func (l *sealedLab) attack() (end func()) {
-	ctx, stop := context.WithCancel(l.t.Context())
+	ctx, stop := context.WithCancel(context.WithoutCancel(l.t.Context()))
 	var tries, unanswered atomic.Int64
 	var done sync.WaitGroup
 	t := l.t
@@ -260,10 +260,10 @@ func (l *sealedLab) attack() (end func()) {
 		defer ticker.Stop()
 		for ctx.Err() == nil {
 			tries.Add(1)
-			switch err := l.change(metav1.DryRunAll); {
+			switch err := l.change(ctx, metav1.DryRunAll); {
 			case err == nil:
 				t.Error("a change that no commit holds was admitted")
-			case !strings.Contains(err.Error(), "denied the request"):
+			case ctx.Err() == nil && !strings.Contains(err.Error(), "denied the request"):
 				unanswered.Add(1)
 			}
 			select {
@@ -272,9 +272,10 @@ func (l *sealedLab) attack() (end func()) {
 			}
 		}
 	})
+	wait := sync.OnceFunc(func() { stop(); done.Wait() })
+	t.Cleanup(wait) // where a chapter failed
 	return func() {
-		stop()
-		done.Wait()
+		wait()
 		t.Logf("%d forged changes, none admitted, %d of them refused without a gate's answer", tries.Load(), unanswered.Load())
 	}
 }

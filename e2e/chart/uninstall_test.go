@@ -65,8 +65,8 @@ func (l *lab) gate() {
 // refused awaits that a change of shop is refused, in these words.
 func (l *lab) refused(words string) {
 	l.t.Helper()
-	l.until("shop is guarded", func(context.Context) error {
-		err := l.change(metav1.DryRunAll)
+	l.until("shop is guarded", func(ctx context.Context) error {
+		err := l.change(ctx, metav1.DryRunAll)
 		if err == nil {
 			return errors.New("a change of production was admitted")
 		}
@@ -78,8 +78,8 @@ func (l *lab) refused(words string) {
 }
 
 // change makes an object in shop that Git knows nothing of.
-func (l *lab) change(dryRun ...string) error {
-	_, err := l.typed.CoreV1().ConfigMaps("shop").Create(l.t.Context(),
+func (l *lab) change(ctx context.Context, dryRun ...string) error {
+	_, err := l.typed.CoreV1().ConfigMaps("shop").Create(ctx,
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "forged-"}}, metav1.CreateOptions{DryRun: dryRun})
 	return err
 }
@@ -87,7 +87,7 @@ func (l *lab) change(dryRun ...string) error {
 // freed holds that what was guarded is nobody's any more: it can be changed and removed.
 func (l *lab) freed() {
 	l.t.Helper()
-	if err := l.change(); err != nil {
+	if err := l.change(l.t.Context()); err != nil {
 		l.t.Errorf("shop is still blocked: %v", err)
 	}
 	if err := l.typed.CoreV1().Namespaces().Delete(l.t.Context(), "shop", metav1.DeleteOptions{}); err != nil {

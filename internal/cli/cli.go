@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -106,28 +105,6 @@ func New(rooms Rooms) *cobra.Command {
 		serveCommand(rooms), gateCommand(rooms), proverCommand(rooms), versionCommand(rooms), renderWorkerCommand(rooms),
 	)
 	return root
-}
-
-func versionCommand(rooms Rooms) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(c.OutOrStdout(), Version(rooms.Version))
-			return err
-		},
-	}
-}
-
-// Version is the version of the binary: what the build was told, else what the toolchain recorded.
-func Version(told string) string {
-	info, ok := debug.ReadBuildInfo()
-	switch {
-	case !ok:
-		return "fairway " + told
-	case told == "":
-		told = info.Main.Version
-	}
-	return "fairway " + told + " " + info.GoVersion
 }
 
 func renderWorkerCommand(rooms Rooms) *cobra.Command {
