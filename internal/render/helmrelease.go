@@ -93,6 +93,9 @@ func (h *helmChart) release() error {
 	if len(found) != 1 {
 		return refuse(Ambiguous, owner.File, "holds the HelmRelease %s/%s %d times, and is to hold it once", owner.Namespace, owner.Name, len(found))
 	}
+	if m, _ := found[0].json.(map[string]any); m["sops"] != nil {
+		return r.refuse(Encrypted, found[0].line, "holds a HelmRelease encrypted with SOPS, which only its engine can read")
+	}
 	spec, err := h.decodeRelease(r, found[0])
 	if err != nil {
 		return err

@@ -72,6 +72,7 @@ func TestHelmReleaseRefused(t *testing.T) {
 		"another namespace":      {released("  releaseName: shop\n  targetNamespace: play\n"), "delivers to another namespace"},
 		"the name that Flux has": {released("  targetNamespace: shop\n"), "of another release"}, // shop-shop
 		"values that are none":   {released("  values: [a]\n"), "whose values are no map"},
+		"encrypted":              {released("sops: {version: 3.9.0}\n"), "encrypted with SOPS"},
 		"a field of tomorrow":    {released("  surprise: {}\n"), "not understood"},
 		"twice":                  {released("") + "---\n" + released(""), "2 times"},
 		"not at all":             {strings.Replace(released(""), "name: shop, namespace", "name: other, namespace", 1), "0 times"},

@@ -52,26 +52,31 @@ type trustRoot struct {
 	verifier *verify.Verifier
 }
 
+// addKeyless takes a listing. One whose trust root cannot be used vouches for nothing, but what it says of the
+// identity counts: what was revoked in it another listing does not bring back.
 func (k *Keyring) addKeyless(principal string, key tier.Key) (problems []string) {
-	pinned, err := k.trust(strings.TrimSpace(key.Public))
-	if err == nil && (key.Identity == "" || key.Issuer == "") {
-		err = errors.New("identity and issuer are both needed: the issuer says whose name it is")
-	}
-	if err == nil && len(key.RevokedSerials) > 0 {
-		err = errors.New("revoked serial numbers mean nothing for certificates that live for minutes") // and the key is not used
-	}
-	if err != nil {
-		return []string{err.Error()}
+	switch {
+	case key.Identity == "" || key.Issuer == "":
+		return []string{"identity and issuer are both needed: the issuer says whose name it is"}
+	case len(key.RevokedSerials) > 0:
+		return []string{"revoked serial numbers mean nothing for certificates that live for minutes"} // and the key is not used
 	}
 	who := identity{key.Identity, key.Issuer}
-	if have := k.keyless[who]; have != nil {
-		if !slices.Contains(have.roots, pinned) {
-			have.roots = append(have.roots, pinned)
-		}
-		return have.join(newHolder(principal, key))
+	have := k.keyless[who]
+	if have == nil {
+		have = &keylessKey{holder: newHolder(principal, key)}
+		k.keyless[who] = have
+	} else {
+		problems = have.join(newHolder(principal, key))
 	}
-	k.keyless[who] = &keylessKey{holder: newHolder(principal, key), roots: []*trustRoot{pinned}}
-	return nil
+	pinned, err := k.trust(strings.TrimSpace(key.Public))
+	if err != nil {
+		return append(problems, err.Error())
+	}
+	if !slices.Contains(have.roots, pinned) {
+		have.roots = append(have.roots, pinned)
+	}
+	return problems
 }
 
 // trust reads a trust root once, however many identities name it.
@@ -143,7 +148,7 @@ func (k *Keyring) lookKeyless(in Input, m *message) finding {
 		f.state, f.detail = change.Malformed, "its log entry cannot be read, or is none of this signature"
 		return f
 	}
-	f.state = change.UnknownKey // until a trust root says otherwise
+	f.state, f.detail = change.UnknownKey, "no trust root of its identity can be used" // until one says otherwise
 	for _, pinned := range owner.roots {
 		if f.signedAt, f.state, f.detail = pinned.verify(m, signed, who); f.state == change.Good {
 			break

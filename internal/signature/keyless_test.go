@@ -211,18 +211,22 @@ func TestT42KeylessIdentity(t *testing.T) {
 		}
 		return key
 	}
+	unreadable := func(k *tier.Key) { k.Public = "{}" }
 	elsewhere := func(k *tier.Key) { k.Issuer = "https://other.example.com" }
 	for name, c := range map[string]struct {
 		keys map[string][]tier.Key
 		want change.SignatureState
 	}{
-		"one":                              {map[string][]tier.Key{"ada": {listed(l)}}, change.Good},
-		"one, under two trust roots":       {map[string][]tier.Key{"ada": {listed(other), listed(l)}}, change.Good},
-		"one, compromised under another":   {map[string][]tier.Key{"ada": {listed(l), listed(other, func(k *tier.Key) { k.Compromised = true })}}, change.RevokedKey},
-		"two":                              {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(l)}}, change.UnknownKey},
-		"two, under two trust roots":       {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(other)}}, change.UnknownKey},
-		"two, of two issuers":              {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(l, elsewhere)}}, change.Good},
-		"somebody else, of another issuer": {map[string][]tier.Key{"bob": {listed(l, elsewhere)}}, change.UnknownKey},
+		"one":                            {map[string][]tier.Key{"ada": {listed(l)}}, change.Good},
+		"one, under two trust roots":     {map[string][]tier.Key{"ada": {listed(other), listed(l)}}, change.Good},
+		"one, compromised under another": {map[string][]tier.Key{"ada": {listed(l), listed(other, func(k *tier.Key) { k.Compromised = true })}}, change.RevokedKey},
+		"one, compromised under one that cannot be read": {map[string][]tier.Key{"ada": {listed(l), listed(l, unreadable, func(k *tier.Key) { k.Compromised = true })}}, change.RevokedKey},
+		"one, ended under one that is gone":              {map[string][]tier.Key{"ada": {listed(l, func(k *tier.Key) { k.Public, k.NotAfter = "", day(5) }), listed(l)}}, change.ExpiredKey},
+		"two, under one that cannot be read":             {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(l, unreadable)}}, change.UnknownKey},
+		"two":                                            {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(l)}}, change.UnknownKey},
+		"two, under two trust roots":                     {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(other)}}, change.UnknownKey},
+		"two, of two issuers":                            {map[string][]tier.Key{"ada": {listed(l)}, "bob": {listed(l, elsewhere)}}, change.Good},
+		"somebody else, of another issuer":               {map[string][]tier.Key{"bob": {listed(l, elsewhere)}}, change.UnknownKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, _ := NewKeyring(peopleOf(c.keys))

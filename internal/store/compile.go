@@ -173,11 +173,12 @@ func (c *compiler) people(teams []v1alpha1.Team) {
 			roots[r.Name] = r.TrustedRoot
 		}
 		for _, p := range t.Spec.Principals {
-			compiled := principal(p, roots)
-			if len(compiled.Keys) < len(p.Keys) {
-				c.problem("team %q: a key of %s names a sigstoreRoot that the team does not have", t.Name, p.Name)
+			for _, k := range p.Keys {
+				if k.Format == v1alpha1.KeySigstore && roots[k.SigstoreRoot] == "" {
+					c.problem("team %q: a key of %s names a sigstoreRoot that the team does not have", t.Name, p.Name)
+				}
 			}
-			spec.Principals = append(spec.Principals, compiled)
+			spec.Principals = append(spec.Principals, principal(p, roots))
 		}
 		specs = append(specs, spec)
 		all = append(all, t.Name, t.Spec)
@@ -189,7 +190,8 @@ func (c *compiler) people(teams []v1alpha1.Team) {
 	c.world.People = people
 }
 
-// principal compiles one person. Keys that name none of the team's trust roots are left out.
+// principal compiles one person. A key that names none of the team's trust roots has none: nothing counts by it, but
+// what it revokes stays revoked.
 func principal(in v1alpha1.Principal, roots map[string]string) tier.Principal {
 	out := tier.Principal{Name: in.Name, Robot: in.Kind == v1alpha1.PrincipalRobot, Emails: in.Emails, Users: in.Users}
 	for _, a := range in.Accounts {
@@ -203,9 +205,7 @@ func keys(in []v1alpha1.Key, roots map[string]string) []tier.Key {
 	var out []tier.Key
 	for _, k := range in {
 		if k.Format == v1alpha1.KeySigstore {
-			if k.PublicKey = roots[k.SigstoreRoot]; k.PublicKey == "" {
-				continue
-			}
+			k.PublicKey = roots[k.SigstoreRoot]
 		}
 		key := tier.Key{
 			Format: tier.KeyFormat(k.Format), Public: k.PublicKey, Compromised: k.Revocation == v1alpha1.KeyCompromised,
