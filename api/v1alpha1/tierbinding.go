@@ -193,8 +193,8 @@ type Install struct {
 	// +kubebuilder:validation:MaxLength=253
 	DefaultTier string `json:"defaultTier,omitempty"`
 
-	// engines are the exact user names of GitOps controllers. They may do their bookkeeping, nothing
-	// else.
+	// engines are the exact user names of GitOps controllers; list every one. They may do their bookkeeping,
+	// nothing else, and what they bring to kube-system and Fairway's own namespace is judged.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
