@@ -7,8 +7,10 @@ import (
 	"github.com/fairway-dev/fairway/internal/tier"
 )
 
-// OpenEngines are the engines of a sealed install whose own namespace is open, in words and sorted: whoever can
-// place a Pod there is that engine, with all its rights, the reading of Fairway's keys among them as a rule.
+// OpenEngines are the engines of a sealed install by which somebody could get around the gates, in words and
+// sorted: those whose own namespace is open, since whoever can place a Pod there is that engine, with all its rights, the
+// reading of Fairway's keys among them as a rule; and those of sources while the install lists none, since of an
+// engine that is not listed no gate judges what it brings to the system namespaces.
 func OpenEngines(w *tier.World) []string {
 	if !w.Install.Sealed {
 		return nil
@@ -24,6 +26,30 @@ func OpenEngines(w *tier.World) []string {
 			gaps = append(gaps, "who can place a Pod in "+namespace+", which is open, acts as the engine "+user)
 		}
 	}
+	if len(w.Install.Engines) == 0 {
+		for engine := range unlisted(w) {
+			gaps = append(gaps, "sources are delivered by "+engine+", and the cluster binding lists no engine")
+		}
+	}
 	slices.Sort(gaps)
 	return gaps
+}
+
+// unlisted are the engines, by kind, that deliver sources in the cluster.
+func unlisted(w *tier.World) map[string]bool {
+	found := map[string]bool{}
+	note := func(b tier.Binding) {
+		for _, s := range b.Sources {
+			if e := s.Via.Engine; e != "" && e != "Helm" && e != "CI" { // those are people and pipelines
+				found[e] = true
+			}
+		}
+	}
+	for _, b := range w.Bindings {
+		note(b)
+	}
+	if w.Cluster != nil {
+		note(*w.Cluster)
+	}
+	return found
 }

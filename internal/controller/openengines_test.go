@@ -29,4 +29,14 @@ func TestT18OpenEngines(t *testing.T) {
 	if diff := cmp.Diff(want, OpenEngines(w)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	by := func(engine string) tier.Binding {
+		return tier.Binding{Namespace: engine, Name: "tier", Tier: "strict", Sources: []tier.Source{{Via: tier.Via{Engine: engine}}, {Via: tier.Via{Engine: engine}}}}
+	}
+	cluster := by("HelmRelease")
+	w.Install.Engines, w.Cluster = nil, &cluster
+	w.Bindings = map[string]tier.Binding{"a": by("Flux"), "b": by("Helm"), "c": by("CI"), "d": by("")}
+	want = []string{"sources are delivered by Flux, and the cluster binding lists no engine", "sources are delivered by HelmRelease, and the cluster binding lists no engine"}
+	if diff := cmp.Diff(want, OpenEngines(w)); diff != "" {
+		t.Errorf("without a list (-want +got):\n%s", diff)
+	}
 }
