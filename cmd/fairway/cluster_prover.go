@@ -53,6 +53,8 @@ type proving struct {
 	uncovered []string
 	toldGaps  []string // that the log tells of
 
+	logLook func(change.SourceKey, []change.Proof, error)
+
 	inputs string // digest of what the prover was asked to look at last
 
 	mu    sync.Mutex
@@ -80,7 +82,7 @@ func (p *proving) metrics(guard *guarding) []prometheus.Collector {
 func newProving(in *install) (*proving, error) {
 	p := &proving{
 		install: in, gapBell: controller.NewBell(time.Second, time.Second), heard: map[change.SourceKey]int64{},
-		forges: prometheus.NewRegistry(),
+		forges: prometheus.NewRegistry(), logLook: told(in.log),
 	}
 	p.status = &controller.Status{
 		Reader: in.cache, Writer: in.cluster.client, World: in.state.World, Proofs: in.archive, Now: time.Now,
@@ -152,7 +154,7 @@ func looks(k *prover.Keeper) prometheus.Collector {
 }
 
 func (p *proving) told(key change.SourceKey, proofs []change.Proof, problem error) {
-	told(p.log)(key, proofs, problem)
+	p.logLook(key, proofs, problem)
 	p.status.Looked(key, problem)
 	p.statusBell.Ring()
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -113,18 +115,32 @@ func addAll(w *fsnotify.Watcher, dir string) error {
 	})
 }
 
-// told logs what a look at a source found.
+// told logs what a look at a source found that the one before it did not: each look judges the newest
+// commit anew, and mostly there is nothing new in that.
 func told(log logr.Logger) func(change.SourceKey, []change.Proof, error) {
+	var mu sync.Mutex
+	before := map[change.SourceKey][][]any{}
 	return func(key change.SourceKey, proofs []change.Proof, problem error) {
+		mu.Lock()
+		defer mu.Unlock()
+		var lines [][]any
+		say := func(message string, facts ...any) {
+			line := append([]any{message}, facts...)
+			lines = append(lines, line)
+			if !slices.ContainsFunc(before[key], func(old []any) bool { return slices.Equal(old, line) }) {
+				log.Info(message, facts...)
+			}
+		}
 		if problem != nil {
-			log.Info("source cannot be proven now", "namespace", key.Namespace, "repository", key.Repository, "problem", problem.Error())
+			say("source cannot be proven now", "namespace", key.Namespace, "repository", key.Repository, "problem", problem.Error())
 		}
 		for _, p := range proofs {
 			for _, j := range p.Judgements {
-				log.Info("commit judged", "namespace", key.Namespace, "source", p.Source, "commit", p.Commit, "tier", j.Tier,
+				say("commit judged", "namespace", key.Namespace, "source", p.Source, "commit", p.Commit, "tier", j.Tier,
 					"admissible", j.Admissible.String(), "missing", strings.Join(j.Missing, "; "))
 			}
 		}
+		before[key] = lines
 	}
 }
 
