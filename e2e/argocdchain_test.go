@@ -39,7 +39,7 @@ spec:
     groups: [argoproj.io]
     kinds: [Application]
     operations: [UPDATE]
-    fields: [operation.initiatedBy, operation.info, operation.retry, operation.sync.revision, operation.sync.revisions, operation.sync.prune, operation.sync.syncOptions, operation.sync.syncStrategy, 'metadata.annotations["argocd.argoproj.io/refresh"]']
+    fields: [operation.initiatedBy, operation.info, operation.retry, operation.sync.revision, operation.sync.revisions, operation.sync.prune, operation.sync.syncOptions, operation.sync.syncStrategy, status.operationState, 'metadata.annotations["argocd.argoproj.io/refresh"]']
     why: people press Sync and Refresh
   - name: argocd-applicationset
     users: [system:serviceaccount:argocd:argocd-applicationset-controller]

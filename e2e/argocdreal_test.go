@@ -63,12 +63,15 @@ type argoLab struct {
 	*serveLab
 	argo *controlplane.Program
 	git  *fluxLab // serves the repository
+
+	redis, repositories string // where Argo CD's Redis and its repository server listen
 }
 
 func newArgoLab(t *testing.T) *argoLab {
 	t.Helper()
 	server := newServeLab(t)
 	l := &argoLab{serveLab: server, git: &fluxLab{serveLab: server}}
+	l.redis, l.repositories = l.git.freeAddress(), l.git.freeAddress()
 	l.git.serveGit()
 	folder, err := controlplane.Built(t.Context(), "argocd")
 	if err != nil {
@@ -103,7 +106,7 @@ func (l *argoLab) start(program string) {
 	}
 	var err error
 	l.argo, err = l.cluster.RunWith([]string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "ARGOCD_GPG_ENABLED=false"},
-		program, "-kubeconfig", kubeconfig, "-resync", "3s", "-server-side-diff")
+		program, "-kubeconfig", kubeconfig, "-resync", "3s", "-server-side-diff", "-redis", l.redis, "-repo-server", l.repositories)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -218,9 +221,9 @@ func (l *argoLab) synced(commit string) argoState {
 // namespace; its chapters build on each other.
 func TestArgoCDItself(t *testing.T) {
 	l := newArgoLab(t)
-	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(shopByArgo, "Annotation"))))
+	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(shopByArgo+moreSource, "Annotation"))))
 	l.judged("shop", "tier", l.baseline, v1alpha1.VerdictAllow)
-	l.land("Sell more beside\n\nTicket: SHOP-60", map[string]string{"shop/extra/note.yaml": argoNote})
+	l.land("Sell more beside\n\nTicket: SHOP-60", map[string]string{"shop/extra/note.yaml": argoNote, "shop/more/more.yaml": moreNote})
 	for _, chapter := range []struct {
 		name string
 		tell func(*argoLab)
@@ -234,11 +237,13 @@ func TestArgoCDItself(t *testing.T) {
 		{"Argo CD tries again by itself", (*argoLab).retries},
 		{"several sources are proven one by one", (*argoLab).several},
 		{"T-15: where it delivers comes from Git", (*argoLab).sealed},
+		{"a set from Git makes its Application", (*argoLab).sets},
+		{"the console syncs, and changes nothing", (*argoLab).pressed},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			server := *l.serveLab
 			server.t = t
-			chapter.tell(&argoLab{&server, l.argo, l.git})
+			chapter.tell(&argoLab{&server, l.argo, l.git, l.redis, l.repositories})
 		}) {
 			return // what follows would fail for that alone
 		}
@@ -272,7 +277,7 @@ func (l *argoLab) arrives() {
 func (l *argoLab) tracks() {
 	settings := manifest(l.t, strings.Split(argoInstall, "---\n")[1])
 	for _, way := range [][2]string{{"label", "Label"}, {"annotation+label", "AnnotationAndLabel"}, {"annotation", "Annotation"}} {
-		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(shopByArgo, way[1]))))
+		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(shopByArgo+moreSource, way[1]))))
 		settings.Object["data"] = map[string]any{"application.resourceTrackingMethod": way[0]}
 		l.admitted(l.apply("admin", "admin", settings))
 		l.pressSync()

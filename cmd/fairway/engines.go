@@ -38,6 +38,9 @@ func (e engines) Reaches(kind change.Kind, raw []byte) (namespaces []string, eve
 	return namespaces, everywhere, chained
 }
 
+// Repeats are the fields in which an object says again what its own spec says.
+func (e engines) Repeats(kind change.Kind, raw []byte) []string { return origin.Repeats(kind, raw) }
+
 // Claimed asks the Application or Kustomization that an object is marked with for the commits that it
 // delivers.
 func (e engines) Claimed(ctx context.Context, o change.Origin) []string {

@@ -1,7 +1,7 @@
-// Command argocd is the part of Argo CD that applies manifests to a cluster, for tests: its application
-// controller and its repository server, with a Redis in memory between them, in one process. Argo CD's
-// own program would add a web front that has to be built first, and serves metrics to the whole network;
-// everything here listens on loopback alone.
+// Command argocd is Argo CD, for tests, without the web front that would have to be built first. By itself
+// it is the application controller and the repository server, with a Redis in memory between them, in one
+// process that listens on loopback alone. Told "server" or "applicationset-controller" it is that program
+// of Argo CD's, with the flags that this one has there.
 package main
 
 import (
@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	appsetcontroller "github.com/argoproj/argo-cd/v3/cmd/argocd-applicationset-controller/commands"
 	reposerver "github.com/argoproj/argo-cd/v3/cmd/argocd-repo-server/commands"
+	apiserver "github.com/argoproj/argo-cd/v3/cmd/argocd-server/commands"
 	commitclient "github.com/argoproj/argo-cd/v3/commitserver/apiclient"
 	"github.com/argoproj/argo-cd/v3/common"
 	"github.com/argoproj/argo-cd/v3/controller"
@@ -32,40 +34,64 @@ import (
 	kubeutil "github.com/argoproj/argo-cd/v3/util/kube"
 	"github.com/argoproj/argo-cd/v3/util/settings"
 	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", "", "the cluster, which is the destination too")
-	namespace := flag.String("namespace", "argocd", "Argo CD's own namespace")
-	resync := flag.Duration("resync", 5*time.Second, "how often each Application is compared with Git")
-	serverSideDiff := flag.Bool("server-side-diff", false, "compare by dry runs of the API server")
-	flag.Parse()
+	others := map[string]func() *cobra.Command{"server": apiserver.NewCommand, "applicationset-controller": appsetcontroller.NewCommand}
+	if len(os.Args) > 1 && others[os.Args[1]] != nil {
+		command := others[os.Args[1]]()
+		command.SetArgs(os.Args[2:])
+		if command.Execute() != nil {
+			os.Exit(1) // it has said why
+		}
+		return
+	}
+	var s settled
+	flags := flag.NewFlagSet("argocd", flag.ExitOnError) // other packages have put theirs into that of the program
+	flags.StringVar(&s.kubeconfig, "kubeconfig", "", "the cluster, which is the destination too")
+	flags.StringVar(&s.namespace, "namespace", "argocd", "Argo CD's own namespace")
+	flags.StringVar(&s.redis, "redis", "127.0.0.1:0", "where the Redis listens")
+	flags.StringVar(&s.repoServer, "repo-server", "127.0.0.1:0", "where the repository server listens")
+	flags.DurationVar(&s.resync, "resync", 5*time.Second, "how often each Application is compared with Git")
+	flags.BoolVar(&s.serverSideDiff, "server-side-diff", false, "compare by dry runs of the API server")
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *kubeconfig, *namespace, *resync, *serverSideDiff); err != nil {
+	if err := run(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "argocd:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, kubeconfig, namespace string, resync time.Duration, serverSideDiff bool) error {
+// settled is what the flags say.
+type settled struct {
+	kubeconfig, namespace, redis, repoServer string
+
+	resync         time.Duration
+	serverSideDiff bool
+}
+
+func run(ctx context.Context, s settled) error {
 	store := miniredis.NewMiniRedis()
-	if err := store.StartAddr("127.0.0.1:0"); err != nil {
+	if err := store.StartAddr(s.redis); err != nil {
 		return fmt.Errorf("starting Redis: %w", err)
 	}
 	defer store.Close()
 	go age(ctx, store)
-	manifests, err := serveRepositories(store.Addr())
+	manifests, err := serveRepositories(s.repoServer, store.Addr())
 	if err != nil {
 		return err
 	}
 	// This is how Argo CD is told that the cluster it runs in is that of the kubeconfig.
-	if err := errors.Join(os.Setenv("KUBECONFIG", kubeconfig), os.Setenv("ARGOCD_FAKE_IN_CLUSTER", "true")); err != nil {
+	if err := errors.Join(os.Setenv("KUBECONFIG", s.kubeconfig), os.Setenv("ARGOCD_FAKE_IN_CLUSTER", "true")); err != nil {
 		return err
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
@@ -82,7 +108,7 @@ func run(ctx context.Context, kubeconfig, namespace string, resync time.Duration
 		return err
 	}
 	cache := appstate.NewCache(cacheutil.NewCache(cacheutil.NewRedisCache(redis.NewClient(&redis.Options{Addr: store.Addr()}), time.Hour, cacheutil.RedisCompressionNone)), time.Hour)
-	set := settings.NewSettingsManager(ctx, kube, namespace)
+	set := settings.NewSettingsManager(ctx, kube, s.namespace)
 	shards, err := sharding.GetClusterSharding(kube, set, common.DefaultShardingAlgorithm, false)
 	if err != nil {
 		return fmt.Errorf("sharding: %w", err)
@@ -91,11 +117,11 @@ func run(ctx context.Context, kubeconfig, namespace string, resync time.Duration
 	if err != nil {
 		return err
 	}
-	c, err := controller.NewApplicationController(namespace, set, kube, apps,
+	c, err := controller.NewApplicationController(s.namespace, set, kube, apps,
 		apiclient.NewRepoServerClientset(manifests, 60, apiclient.TLSConfiguration{DisableTLS: true}),
 		commitclient.NewCommitServerClientset(common.DefaultCommitServerAddr), cache, kubeutil.NewKubectl(),
-		resync, time.Hour, 0, time.Second, nil, time.Minute, 0, time.Second, port, 0, nil, nil, nil, 4, false, shards, nil,
-		ratelimiter.GetDefaultAppRateLimiterConfig(), serverSideDiff, false, normalizers.IgnoreNormalizerOpts{}, argo.DefaultEnableEventList(), false)
+		s.resync, time.Hour, 0, time.Second, nil, time.Minute, 0, time.Second, port, 0, nil, nil, nil, 4, false, shards, nil,
+		ratelimiter.GetDefaultAppRateLimiterConfig(), s.serverSideDiff, false, normalizers.IgnoreNormalizerOpts{}, argo.DefaultEnableEventList(), false)
 	if err != nil {
 		return fmt.Errorf("making the controller: %w", err)
 	}
@@ -120,10 +146,17 @@ func age(ctx context.Context, store *miniredis.Miniredis) {
 }
 
 // serveRepositories starts the repository server, which ends with the process, and returns its address.
-func serveRepositories(redisAddress string) (string, error) {
-	port, err := freePort()
+func serveRepositories(address, redisAddress string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("where the repository server listens: %w", err)
+	}
+	if port == "0" {
+		free, err := freePort()
+		if err != nil {
+			return "", err
+		}
+		port = strconv.Itoa(free)
 	}
 	metrics, err := freePort()
 	if err != nil {
@@ -131,7 +164,7 @@ func serveRepositories(redisAddress string) (string, error) {
 	}
 	command := reposerver.NewCommand()
 	command.SetArgs([]string{
-		"--disable-tls", "--redis", redisAddress, "--address", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--disable-tls", "--redis", redisAddress, "--address", host, "--port", port,
 		"--metrics-address", "127.0.0.1", "--metrics-port", strconv.Itoa(metrics),
 		"--revision-cache-expiration", "1s",
 	})
@@ -141,7 +174,7 @@ func serveRepositories(redisAddress string) (string, error) {
 			os.Exit(1)
 		}
 	}()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
+	return net.JoinHostPort(host, port), nil
 }
 
 // freePort is a port of loopback that nobody used a moment ago.

@@ -113,6 +113,9 @@ func (s *stage) SelfSigned([]byte) change.Found { return change.Absent }
 // Reaches is nowhere.
 func (s *stage) Reaches(change.Kind, []byte) ([]string, bool, bool) { return nil, false, false }
 
+// Repeats is nothing.
+func (s *stage) Repeats(change.Kind, []byte) []string { return nil }
+
 // Claimed is nothing.
 func (s *stage) Claimed(context.Context, change.Origin) []string { return nil }
 

@@ -71,6 +71,8 @@ type Engines interface {
 	// Reaches says into which namespaces an object of a kind can have an engine deliver; everywhere stands
 	// for all. Chained: it is of a kind that does so at all.
 	Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool)
+	// Repeats are patterns of the fields in which an object says again what its own spec says.
+	Repeats(kind change.Kind, raw []byte) []string
 	// Claimed are the commits that the owner of an origin says it is delivering, the likeliest first.
 	Claimed(ctx context.Context, o change.Origin) []string
 }

@@ -180,6 +180,8 @@ func TestABindingGoesWithItsNamespace(t *testing.T) {
 // pointers are objects of a kind that name where an engine delivers.
 type pointers struct{}
 
+func (pointers) Repeats(change.Kind, []byte) []string { return nil }
+
 func (pointers) Reaches(kind change.Kind, raw []byte) (namespaces []string, everywhere, chained bool) {
 	if kind.Kind != "Pointer" {
 		return nil, false, false

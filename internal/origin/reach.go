@@ -99,3 +99,38 @@ func (d argoDestination) elsewhere() bool {
 	}
 	return other(d.Server, "https://kubernetes.default.svc") && other(d.Name, "in-cluster")
 }
+
+// Repeats are the fields of a request's object in which it says again what its own spec says, which asks
+// for nothing else: argocd-server names the source of an Application, or its sources, in each sync that it
+// starts. Source: Argo CD 3.2, server/application/application.go, Sync.
+func Repeats(kind change.Kind, raw []byte) []string {
+	if kind.Group != argoGroup || kind.Kind != "Application" {
+		return nil
+	}
+	type sources struct {
+		Source  jsontext.Value `json:"source"`
+		Sources jsontext.Value `json:"sources"`
+	}
+	var app struct {
+		Spec      sources `json:"spec"`
+		Operation struct {
+			Sync sources `json:"sync"`
+		} `json:"operation"`
+	}
+	if json.Unmarshal(raw, &app) != nil {
+		return nil
+	}
+	var fields []string
+	if sync := app.Operation.Sync; same(app.Spec.Source, sync.Source) {
+		fields = append(fields, "operation.sync.source")
+	}
+	if sync := app.Operation.Sync; same(app.Spec.Sources, sync.Sources) {
+		fields = append(fields, "operation.sync.sources")
+	}
+	return fields
+}
+
+// same reports whether two values that are there are the same.
+func same(a, b jsontext.Value) bool {
+	return len(a) > 0 && a.Canonicalize() == nil && b.Canonicalize() == nil && bytes.Equal(a, b)
+}

@@ -54,3 +54,32 @@ func TestT15Reaches(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeats: a sync that names the sources which the Application has says nothing new; any other does.
+func TestRepeats(t *testing.T) {
+	app := change.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}
+	source, sources := []string{"operation.sync.source"}, []string{"operation.sync.sources"}
+	for _, tt := range []struct {
+		name, spec, sync string
+		want             []string
+	}{
+		{"its source", `"source": {"path": "a", "repoURL": "u"}`, `"source": {"repoURL": "u", "path": "a"}`, source},
+		{"its sources", `"sources": [{"path": "a"}, {"path": "b"}]`, `"sources": [{"path": "a"}, {"path": "b"}]`, sources},
+		{"sources in another order", `"sources": [{"path": "a"}, {"path": "b"}]`, `"sources": [{"path": "b"}, {"path": "a"}]`, nil},
+		{"another path", `"source": {"path": "a"}`, `"source": {"path": "b"}`, nil},
+		{"more than its source", `"source": {"path": "a"}`, `"source": {"path": "a", "helm": {"values": "x"}}`, nil},
+		{"in other letters", `"source": {"path": "a"}`, `"Source": {"path": "a"}`, nil},
+		{"twice", `"source": {"path": "a"}`, `"source": {"path": "a"}, "source": {"path": "b"}`, nil},
+		{"none", `"source": {"path": "a"}`, `"revision": "c"`, nil},
+		{"one that it has not", `"sources": [{"path": "a"}]`, `"source": {"path": "a"}`, nil},
+		{"nothing of nothing", ``, ``, nil},
+	} {
+		raw := `{"spec": {` + tt.spec + `}, "operation": {"sync": {` + tt.sync + `}}}`
+		if diff := cmp.Diff(tt.want, Repeats(app, []byte(raw))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+		if got := Repeats(change.Kind{Group: "x.example", Kind: "Application"}, []byte(raw)); got != nil {
+			t.Errorf("%s: an object of another group repeats %v", tt.name, got)
+		}
+	}
+}

@@ -87,6 +87,7 @@ type Owner struct {
 type Reach struct {
 	Controller string       // Name of the tier.Controller
 	Within     change.Found // for UPDATE every changed field, for CREATE every field of the object
+	Beyond     []string     // paths of the fields that are not, to be told
 }
 
 // Fit is how a request compares with one proven object. The values beside FitBound and FitDiffers

@@ -177,12 +177,16 @@ func (q *question) within(r remit, at int) Finding {
 		}
 	}
 	if len(r.Fields) > 0 && op != change.Delete {
-		reach := change.CouldNotTell
+		reach := Reach{}
 		if at < len(q.f.Reach) && q.f.Reach[at].Controller == r.Name {
-			reach = q.f.Reach[at].Within
+			reach = q.f.Reach[at]
 		}
-		if o := outcomeOf(reach); o != Allow {
-			return unmet(CodeBeyondLane, o, doubtful(o, plain(r.Name)+" sets more than "+list(r.Fields)))
+		if o := outcomeOf(reach.Within); o != Allow {
+			sets := " sets more than "
+			if len(reach.Beyond) > 0 {
+				sets = " sets " + list(reach.Beyond) + ", which is more than "
+			}
+			return unmet(CodeBeyondLane, o, doubtful(o, plain(r.Name)+sets+list(r.Fields)))
 		}
 	}
 	if len(r.OwnerKinds) > 0 {
