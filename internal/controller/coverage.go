@@ -9,7 +9,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -86,13 +85,15 @@ const unknown = "namespaces that are new"
 // spots are all places where a gate must be asked.
 func spots(hooks []admissionv1.ValidatingWebhook, w *tier.World, system []string) []spot {
 	anywhere := spot{what: func(w write) bool { return !w.namespaced && !w.ofNamespaces() }}
-	for range hooks {
+	var selections []func(string) bool
+	for _, hook := range hooks {
+		selections = append(selections, selection(hook.NamespaceSelector))
 		anywhere.selected = append(anywhere.selected, true) // selectors of namespaces do not narrow it
 	}
 	like := map[string]*spot{}
 	add := func(kind, name string, s spot) {
-		for _, hook := range hooks {
-			s.selected = append(s.selected, selects(hook.NamespaceSelector, w.Namespaces[name].Labels, name))
+		for _, selects := range selections {
+			s.selected = append(s.selected, selects(name))
 		}
 		key := fmt.Sprint(kind, s.mayFail, s.selected)
 		if like[key] == nil {
@@ -117,14 +118,27 @@ func spots(hooks []admissionv1.ValidatingWebhook, w *tier.World, system []string
 	return all
 }
 
-// selects reports whether an entry is asked about a namespace. One that cannot be read is not.
-func selects(s *metav1.LabelSelector, have map[string]string, name string) bool {
-	if s == nil {
-		return true
+// selection reports of a namespace whether an entry is asked about it. Only the name that the API server forces
+// counts: what selects by another label asks about nothing for certain, since labels can be taken off (T-02).
+func selection(s *metav1.LabelSelector) func(name string) bool {
+	if selectsAll(s) {
+		return func(string) bool { return true }
 	}
-	selector, err := metav1.LabelSelectorAsSelector(s)
-	forced := labels.Merge(have, labels.Set{corev1.LabelMetadataName: name})
-	return err == nil && selector.Matches(forced)
+	only := len(s.MatchExpressions) == 1 && len(s.MatchLabels) == 0 && s.MatchExpressions[0].Key == corev1.LabelMetadataName
+	if !only {
+		return func(string) bool { return false }
+	}
+	named := map[string]bool{} // there may be thousands
+	for _, name := range s.MatchExpressions[0].Values {
+		named[name] = true
+	}
+	switch s.MatchExpressions[0].Operator {
+	case metav1.LabelSelectorOpIn:
+		return func(name string) bool { return named[name] }
+	case metav1.LabelSelectorOpNotIn:
+		return func(name string) bool { return !named[name] }
+	}
+	return func(string) bool { return false }
 }
 
 // gaps are those of a spot, one for each place. Where nothing of it is brought to a gate, that is one.
