@@ -90,6 +90,7 @@ type install struct {
 	cluster    *connection
 	clusterID  string
 	me         string // our own user name
+	account    string // UID of our own user, where it is a service account
 	keys       keys
 	seal       *store.Seal
 	mapper     meta.RESTMapper
@@ -155,7 +156,7 @@ func newInstall(ctx context.Context, o cli.ServeOptions, log logr.Logger, seen *
 	if in.clusterID, err = in.cluster.clusterID(ctx); err != nil {
 		return nil, err
 	}
-	if in.me, err = whoAmI(ctx, in.cluster.typed); err != nil {
+	if in.me, in.account, err = whoAmI(ctx, in.cluster.typed); err != nil {
 		return nil, err
 	}
 	if in.mapper, err = apiutil.NewDynamicRESTMapper(in.cluster.config, in.cluster.http); err != nil {

@@ -62,7 +62,7 @@ func newGuarding(in *install) *guarding {
 		}),
 	}
 	g.guard = &controller.Guard{
-		Client: in.cluster.client, World: in.state.World, Now: time.Now, Answers: answers,
+		Client: in.cluster.client, World: in.state.World, Now: time.Now, Answers: answers, Account: in.account,
 		Hooks: hooksOf(in.o),
 		Tampered: func(what string) {
 			g.tampered.WithLabelValues(what).Inc()

@@ -141,10 +141,10 @@ func newKeys(namespace string) (*corev1.Secret, error) {
 }
 
 // whoAmI is our own user name, as the API server has it.
-func whoAmI(ctx context.Context, typed kubernetes.Interface) (string, error) {
+func whoAmI(ctx context.Context, typed kubernetes.Interface) (name, uid string, err error) {
 	review, err := typed.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		return "", fmt.Errorf("asking the API server who we are: %w", err)
+		return "", "", fmt.Errorf("asking the API server who we are: %w", err)
 	}
-	return review.Status.UserInfo.Username, nil
+	return review.Status.UserInfo.Username, review.Status.UserInfo.UID, nil
 }

@@ -40,7 +40,7 @@ func doctor(ctx context.Context, o cli.DoctorOptions) (cli.Enforcement, error) {
 // is asked: that of the prover's account, or of whoever may impersonate it.
 func asProver(ctx context.Context, cluster *connection, namespace string) (client.Client, error) {
 	prover := "system:serviceaccount:" + namespace + ":fairway-prover"
-	me, err := whoAmI(ctx, cluster.typed)
+	me, _, err := whoAmI(ctx, cluster.typed)
 	if err != nil || me == prover {
 		return cluster.client, err
 	}

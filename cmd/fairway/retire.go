@@ -8,6 +8,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -34,7 +35,11 @@ func retire(ctx context.Context, o cli.RetireOptions, out io.Writer) error {
 			return err
 		}
 	}
-	if err := allowed(ctx, func() error { return pauseGuard(ctx, cluster.client, o.Namespace) }); err != nil {
+	account, err := accountOf(ctx, cluster.client, o)
+	if err != nil {
+		return err
+	}
+	if err := allowed(ctx, func() error { return pauseGuard(ctx, cluster.client, o.Namespace, account) }); err != nil {
 		return err
 	}
 	hook := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: o.Webhook}}
@@ -66,9 +71,27 @@ func remove(ctx context.Context, c client.Client, out io.Writer, object client.O
 	return err
 }
 
-// pauseGuard makes or renews the Lease by which the prover leaves the configuration as people put it.
-func pauseGuard(ctx context.Context, c client.Client, namespace string) error {
-	holder, seconds, now := "fairway-retire", int32(retireFor/time.Second), metav1.NowMicro()
+// accountOf is the UID of the service account of the provers, by which they know that they are meant. Without
+// the right to read it every prover is.
+func accountOf(ctx context.Context, c client.Client, o cli.RetireOptions) (string, error) {
+	if o.Prover == "" {
+		return "", nil
+	}
+	var account corev1.ServiceAccount
+	err := c.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Prover}, &account)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading who is told: %w", err)
+	}
+	return string(account.UID), nil
+}
+
+// pauseGuard makes or renews the Lease by which the provers of an account leave the configuration as people
+// put it.
+func pauseGuard(ctx context.Context, c client.Client, namespace, account string) error {
+	holder, seconds, now := controller.Retiring(account), int32(retireFor/time.Second), metav1.NowMicro()
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: controller.EmergencyLease}}
 	err := c.Get(ctx, client.ObjectKeyFromObject(lease), lease)
 	if client.IgnoreNotFound(err) != nil {

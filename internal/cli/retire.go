@@ -8,6 +8,7 @@ type RetireOptions struct {
 	Namespace  string   // Fairway's own
 	Webhook    string   // name of the webhook configuration
 	Guards     []string // names of the policy bindings that guard it
+	Prover     string   // service account of the provers that are told; empty: every prover in the namespace
 }
 
 func retireCommand(rooms Rooms) *cobra.Command {
@@ -28,5 +29,6 @@ func retireCommand(rooms Rooms) *cobra.Command {
 	f.StringVar(&o.Namespace, "namespace", "fairway-system", "Fairway's own namespace")
 	f.StringVar(&o.Webhook, "webhook-name", "fairway", "name of the webhook configuration")
 	f.StringSliceVar(&o.Guards, "guard", nil, "name of a ValidatingAdmissionPolicyBinding that guards it; may be repeated")
+	f.StringVar(&o.Prover, "prover", "", "service account of the provers that leave the configuration alone for the minute; empty: every prover, also of an install that follows")
 	return c
 }

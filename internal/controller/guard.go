@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -20,6 +21,19 @@ import (
 // webhook configuration as people put it. It is valid from renewTime for leaseDurationSeconds, and for
 // EmergencyLimit at most. docs/emergency.md says how it is used.
 const EmergencyLease = "fairway-emergency"
+
+// retiring begins the holder of an EmergencyLease that a retirement made.
+const retiring = "fairway-retire"
+
+// Retiring is the holder of the EmergencyLease by which an install is retired: the one whose provers have a
+// service account with a UID, so that the next install, which has another, is not held up. Without a UID it is
+// every install in the namespace.
+func Retiring(account string) string {
+	if account == "" {
+		return retiring
+	}
+	return retiring + "/" + account
+}
 
 // EmergencyLimit is the longest that one EmergencyLease holds.
 const EmergencyLimit = 4 * time.Hour
@@ -41,6 +55,8 @@ type Guard struct {
 	Tampered func(what string)
 	Paused   func(bool)
 	Now      func() time.Time
+	// Account is the UID of the service account that it works by; empty: it has none.
+	Account string
 
 	mine int64 // generation of our last write; 0: none yet
 }
@@ -128,6 +144,11 @@ func (g *Guard) paused(ctx context.Context) (bool, error) {
 	s := lease.Spec
 	if s.RenewTime == nil || s.LeaseDurationSeconds == nil {
 		return false, nil
+	}
+	if s.HolderIdentity != nil && g.Account != "" {
+		if of, is := strings.CutPrefix(*s.HolderIdentity, retiring+"/"); is && of != g.Account {
+			return false, nil // of an install before this one
+		}
 	}
 	lasts := min(time.Duration(*s.LeaseDurationSeconds)*time.Second, EmergencyLimit)
 	since := g.Now().Sub(s.RenewTime.Time)

@@ -312,3 +312,36 @@ func TestAnEmergencyIsLeftAloneAndEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestRuling27ARetirementIsOfOneInstall: the prover that is told leaves the configuration alone, and so does one
+// that does not know whether it is. The prover of the next install, whose account is another, makes it at once.
+// An emergency that takes over the Lease is everybody's.
+func TestRuling27ARetirementIsOfOneInstall(t *testing.T) {
+	renewed, seconds := metav1.NewMicroTime(time.Unix(1e9-10, 0)), int32(60)
+	for name, test := range map[string]struct {
+		holder, account string
+		left            bool
+	}{
+		"its own install":         {Retiring("uid-1"), "uid-1", true},
+		"an install before it":    {Retiring("uid-1"), "uid-2", false},
+		"no account of its own":   {Retiring("uid-1"), "", true},
+		"nobody says which":       {Retiring(""), "uid-2", true},
+		"an emergency":            {"sara: INC-7", "uid-2", true},
+		"an emergency, so called": {"fairway-retired-by-hand", "uid-2", true},
+	} {
+		m := newWatchman(t)
+		m.Account = test.account
+		lease := &coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "fairway-system", Name: EmergencyLease},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &test.holder, RenewTime: &renewed, LeaseDurationSeconds: &seconds},
+		}
+		if err := m.api.Create(t.Context(), lease); err != nil {
+			t.Fatal(err)
+		}
+		m.reconcile(t)
+		err := m.api.Get(t.Context(), client.ObjectKey{Name: "fairway"}, &admissionv1.ValidatingWebhookConfiguration{})
+		if made := err == nil; made == test.left || m.paused != test.left {
+			t.Errorf("%s: made is %t, paused is %t", name, made, m.paused)
+		}
+	}
+}
