@@ -44,8 +44,8 @@ func (g *Gate) begin(req *change.Request) *inquiry {
 		g.beginNamespace(c)
 	case req.Kind.Group == ownGroup && clusterJudged(req.Kind.Kind):
 		g.beginOwn(c)
-	case req.ID.Namespace == "":
-		g.beginCluster(c)
+	case req.ID.Namespace == "", req.Kind.Group == ownGroup && req.Kind.Kind == "BreakGlass" && req.ID.Namespace == w.Install.Namespace && w.Cluster != nil:
+		g.beginCluster(c) // a break-glass there is one for the cluster's scope
 	default:
 		c.in(req.ID.Namespace)
 		g.chain(c)

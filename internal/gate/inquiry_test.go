@@ -152,10 +152,12 @@ func TestRuling06BindingTiers(t *testing.T) {
 			asked(change.Update, tb, "fairway-system", "cluster", binding("fairway-system", "cluster", "platform"), binding("fairway-system", "cluster", "sandbox")),
 			[]string{"platform", "sandbox"},
 		},
-		"named cluster elsewhere":  {asked(change.Create, tb, "play", "cluster", "", binding("play", "cluster", "sandbox")), []string{"platform", "sandbox", "(unreadable binding)"}},
-		"a tier that is not there": {asked(change.Create, tb, "shop", "tier", "", binding("shop", "tier", "nothing")), []string{"platform", "production", "nothing"}},
-		"a team":                   {asked(change.Update, own("Team"), "", "shop", "{}", "{}"), []string{"platform", "production", "staging"}},
-		"another version":          {asked(change.Update, change.Kind{Group: "fairway.dev", Version: "v9", Kind: "EnvironmentTier"}, "", "sandbox", "{}", "{}"), []string{"platform", "production", "staging"}},
+		"named cluster elsewhere":       {asked(change.Create, tb, "play", "cluster", "", binding("play", "cluster", "sandbox")), []string{"platform", "sandbox", "(unreadable binding)"}},
+		"a tier that is not there":      {asked(change.Create, tb, "shop", "tier", "", binding("shop", "tier", "nothing")), []string{"platform", "production", "nothing"}},
+		"a team":                        {asked(change.Update, own("Team"), "", "shop", "{}", "{}"), []string{"platform", "production", "staging"}},
+		"a break-glass for the cluster": {asked(change.Create, own("BreakGlass"), "fairway-system", "b", "", "{}"), []string{"platform"}},
+		"a break-glass elsewhere":       {asked(change.Create, own("BreakGlass"), "shop", "b", "", "{}"), []string{"production"}},
+		"another version":               {asked(change.Update, change.Kind{Group: "fairway.dev", Version: "v9", Kind: "EnvironmentTier"}, "", "sandbox", "{}", "{}"), []string{"platform", "production", "staging"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, begun(tt.req).tierNames()); diff != "" {

@@ -10,8 +10,7 @@ import (
 
 // exemptLane: kinds that no tier judges. By kind these are Events and Leases alone (ruling 16), of
 // which every node writes several a minute; questions that the API server answers without storing
-// anything; and requests for break-glass, which open nothing until two principals' signatures are
-// in them, and which must be possible to make where everything else is closed.
+// anything; and requests for break-glass: see glassRequest.
 func exemptLane(q *question) answer {
 	if !q.main() {
 		return pass()
@@ -25,11 +24,29 @@ func exemptLane(q *question) answer {
 		"authorization.k8s.io/selfsubjectaccessreviews", "authorization.k8s.io/selfsubjectrulesreviews":
 		return admit(CodeExempt, "a question that stores nothing")
 	case ownGroup + "/breakglasses":
-		if q.f.Request.Operation == change.Create || q.f.Request.Operation == change.Update {
-			return admit(CodeExempt, "a request for break-glass opens nothing by itself")
-		}
+		return q.glassRequest()
 	}
 	return pass()
+}
+
+// mostGlass is what a request for break-glass and its approvals may measure, in bytes: a signed statement has
+// about 2 KiB. Every gate holds all of them in memory.
+const mostGlass = 64 << 10
+
+// glassRequest: a request for break-glass opens nothing until two principals' signatures are in it, and must be
+// possible to make where everything else is closed, so nothing is asked of who makes one. Where the tier has no
+// such way it could only fill the memory of gates.
+func (q *question) glassRequest() answer {
+	r := &q.f.Request
+	switch {
+	case r.Operation != change.Create && r.Operation != change.Update:
+		return pass()
+	case r.Operation == change.Create && q.t.BreakGlass.MaxDuration <= 0:
+		return last(unmet(CodeBreakGlass, Deny, "tier "+Quote(q.t.Name)+" has no break-glass, so a request for one opens nothing"))
+	case len(r.Object) > mostGlass:
+		return last(unmet(CodeBreakGlass, Deny, "a request for break-glass measures 64 KiB at most, with its approvals"))
+	}
+	return admit(CodeExempt, "a request for break-glass opens nothing by itself")
 }
 
 // noOpLane: an UPDATE whose object is byte for byte what it was (ruling 12). Nothing that differs
