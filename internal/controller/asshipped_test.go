@@ -7,8 +7,6 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
 // TestT06PoliciesThatAskForLess: whoever changes a policy while no prover works leaves something else than what was
@@ -80,15 +78,7 @@ func TestT06PoliciesThatAskForLess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := shipped(t)
 			test.change(&all["ValidatingAdmissionPolicy "+test.policy].(*admissionv1.ValidatingAdmissionPolicy).Spec)
-			scheme := runtime.NewScheme()
-			if err := admissionv1.AddToScheme(scheme); err != nil {
-				t.Fatal(err)
-			}
-			b := fake.NewClientBuilder().WithScheme(scheme)
-			for _, o := range all {
-				b = b.WithObjects(o)
-			}
-			p := &Policies{Client: b.Build(), Shipped: want, Changed: func(string) {}}
+			p := &Policies{Client: holding(t, all), Shipped: want, Changed: func(string) {}}
 			gaps, err := p.Look(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -37,6 +37,20 @@ func shipped(t *testing.T) map[string]client.Object {
 	return all
 }
 
+// holding is an API server in memory that has these policies and bindings.
+func holding(t *testing.T, all map[string]client.Object) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := admissionv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	b := fake.NewClientBuilder().WithScheme(scheme)
+	for _, o := range all {
+		b = b.WithObjects(o)
+	}
+	return b.Build()
+}
+
 // TestPoliciesThatAreGoneAreTold, and those that refuse less than they were shipped to.
 func TestPoliciesThatAreGoneAreTold(t *testing.T) {
 	const policy, binding = "ValidatingAdmissionPolicy fairway-webhook", "ValidatingAdmissionPolicyBinding fairway-webhook"
@@ -68,15 +82,7 @@ func TestPoliciesThatAreGoneAreTold(t *testing.T) {
 			var told []string
 			p := &Policies{Changed: func(what string) { told = append(told, what) }}
 			look := func(all map[string]client.Object) []string {
-				scheme := runtime.NewScheme()
-				if err := admissionv1.AddToScheme(scheme); err != nil {
-					t.Fatal(err)
-				}
-				b := fake.NewClientBuilder().WithScheme(scheme)
-				for _, o := range all {
-					b = b.WithObjects(o)
-				}
-				p.Client = b.Build()
+				p.Client = holding(t, all)
 				gaps, err := p.Look(t.Context())
 				if err != nil {
 					t.Fatal(err)
