@@ -33,6 +33,9 @@ func served() []*metav1.APIResourceList {
 			{Name: "deployments/scale", Namespaced: true, Kind: "Scale", Group: "autoscaling", Version: "v1", Verbs: change},
 		}},
 		{GroupVersion: "toys.example/v1", APIResources: []metav1.APIResource{{Name: "toys", Namespaced: true, Kind: "Toy", Verbs: all}}},
+		{GroupVersion: "traps.example/v1", APIResources: []metav1.APIResource{ // no connection, whatever its name
+			{Name: "options", Namespaced: true, Kind: "Options", Verbs: all}, {Name: "options/status", Namespaced: true, Kind: "Options", Verbs: change},
+		}},
 		{GroupVersion: "toys.example/v2", APIResources: []metav1.APIResource{{Name: "toys", Namespaced: true, Kind: "Toy", Verbs: all}}},
 		{GroupVersion: "coordination.k8s.io/v1", APIResources: []metav1.APIResource{{Name: "leases", Namespaced: true, Kind: "Lease", Verbs: all}}},
 		{GroupVersion: "admissionregistration.k8s.io/v1", APIResources: []metav1.APIResource{{Name: "validatingwebhookconfigurations", Kind: "ValidatingWebhookConfiguration", Verbs: all}}},
@@ -71,13 +74,13 @@ func TestT03UncoveredWritesAreTold(t *testing.T) {
 			entryOf(c, hookStrict).Rules[0].Resources = []string{"*"}
 		}, in([]string{
 			"no gate is asked about CONNECT of pods/exec", "no gate is asked about CREATE of pods/eviction",
-			"no gate is asked about UPDATE of deployments/scale of apps",
+			"no gate is asked about UPDATE of deployments/scale of apps", "no gate is asked about UPDATE of options/status of traps.example",
 		}, judged)},
 		{"no deletion", func(c *admissionv1.ValidatingWebhookConfiguration) {
 			entryOf(c, hookNamespaces).Rules[0].Operations = []admissionv1.OperationType{"CREATE", "UPDATE"}
 		}, in([]string{"no gate is asked about DELETE of namespaces"}, everywhere)},
 		{"one group", func(c *admissionv1.ValidatingWebhookConfiguration) {
-			entryOf(c, hookStrict).Rules[0].APIGroups = []string{"", "toys.example"}
+			entryOf(c, hookStrict).Rules[0].APIGroups = []string{"", "toys.example", "traps.example"}
 		}, in([]string{"no gate is asked about CREATE, DELETE, UPDATE of deployments of apps", "no gate is asked about UPDATE of deployments/scale of apps"}, judged)},
 		{"an old version, converted", func(c *admissionv1.ValidatingWebhookConfiguration) {
 			entryOf(c, hookStrict).Rules[0].APIVersions = []string{"v1"}

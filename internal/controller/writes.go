@@ -85,10 +85,14 @@ func writes(discovered []*metav1.APIResourceList) []write {
 		if !grouped {
 			group, version = "", list.GroupVersion
 		}
+		kinds := map[string]string{} // of what sub-resources are of
+		for _, r := range list.APIResources {
+			kinds[r.Name] = r.Kind
+		}
 		for _, r := range list.APIResources {
 			w := write{group: group, namespaced: r.Namespaced}
 			w.resource, w.sub, _ = strings.Cut(r.Name, "/")
-			for _, w.operation = range operations(r) {
+			for _, w.operation = range operations(r, kinds[w.resource]) {
 				if !w.exempt() {
 					w.versions = append(slices.Clone(served[w.key()].versions), version)
 					served[w.key()] = w
@@ -104,13 +108,13 @@ func writes(discovered []*metav1.APIResourceList) []write {
 }
 
 // operations are what webhooks are told of the verbs that write. Of a sub-resource that opens a connection
-// every verb is one; it takes options, where others take an object.
-func operations(r metav1.APIResource) []admissionv1.OperationType {
+// every verb is one; it takes options of a kind of its own, where others take an object.
+func operations(r metav1.APIResource, of string) []admissionv1.OperationType {
 	var all []admissionv1.OperationType
 	for _, verb := range r.Verbs {
 		sub := strings.Contains(r.Name, "/")
 		switch {
-		case sub && strings.HasSuffix(r.Kind, "Options"):
+		case sub && strings.HasSuffix(r.Kind, "Options") && r.Kind != of:
 			all = append(all, admissionv1.Connect)
 		case verb == "create":
 			all = append(all, admissionv1.Create)
