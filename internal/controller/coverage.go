@@ -43,6 +43,12 @@ func Uncovered(config *admissionv1.ValidatingWebhookConfiguration, discovered []
 			where[said] = append(where[said], s.names...)
 		}
 	}
+	ofEngines := asEngine(hooks, w)
+	for _, s := range engineSpots(ofEngines, w, h.System) {
+		for _, said := range s.gaps(ofEngines, all) {
+			where[said+" by engines"] = append(where[said+" by engines"], s.names...)
+		}
+	}
 	for said, names := range where {
 		slices.Sort(names)
 		gap := said + " in " + names[0]
@@ -116,6 +122,33 @@ func spots(hooks []admissionv1.ValidatingWebhook, w *tier.World, system []string
 		all = append(all, *s)
 	}
 	return all
+}
+
+// engineSpots are the system namespaces of a sealed install, where gates judge what engines bring.
+func engineSpots(hooks []admissionv1.ValidatingWebhook, w *tier.World, system []string) []spot {
+	if !w.Install.Sealed || len(w.Install.Engines) == 0 {
+		return nil
+	}
+	var all []spot
+	for _, name := range system {
+		s := spot{names: []string{name}, what: func(w write) bool { return w.namespaced && !w.everywhere() }}
+		for _, hook := range hooks {
+			s.selected = append(s.selected, selection(hook.NamespaceSelector)(name))
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// asEngine are the entries as the engines of an install meet them: a condition that asks about them holds.
+func asEngine(hooks []admissionv1.ValidatingWebhook, w *tier.World) []admissionv1.ValidatingWebhook {
+	met := slices.Clone(hooks)
+	for i := range met {
+		met[i].MatchConditions = slices.DeleteFunc(slices.Clone(met[i].MatchConditions), func(c admissionv1.MatchCondition) bool {
+			return words(c.Expression) == words(by(w.Install.Engines))
+		})
+	}
+	return met
 }
 
 // selection reports of a namespace whether an entry is asked about it. Only the name that the API server forces

@@ -129,6 +129,48 @@ func TestT03UncoveredWritesAreTold(t *testing.T) {
 	}
 }
 
+// TestT18UncoveredEnginesAreTold: in a sealed install a gate is asked about each engine in the system namespaces.
+func TestT18UncoveredEnginesAreTold(t *testing.T) {
+	world := tiered()
+	world.Install.Sealed, world.Install.Engines = true, []string{"flux", "argo"}
+	all := []string{"no gate is asked about anything by engines in fairway-system and 1 more"}
+	system := func(c *admissionv1.ValidatingWebhookConfiguration) *admissionv1.ValidatingWebhook {
+		return &c.Webhooks[slices.IndexFunc(c.Webhooks, func(h admissionv1.ValidatingWebhook) bool { return h.Name == hookSystem })]
+	}
+	for name, tt := range map[string]struct {
+		weaken func(c *admissionv1.ValidatingWebhookConfiguration)
+		want   []string
+	}{
+		"as it is made": {func(*admissionv1.ValidatingWebhookConfiguration) {}, nil},
+		"gone": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			c.Webhooks = slices.DeleteFunc(c.Webhooks, func(h admissionv1.ValidatingWebhook) bool { return h.Name == hookSystem })
+		}, all},
+		"an engine less": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			h := system(c)
+			h.MatchConditions[len(h.MatchConditions)-1].Expression = by([]string{"flux"})
+		}, all},
+		"a namespace less": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			system(c).NamespaceSelector.MatchExpressions[0].Values = []string{"kube-system"}
+		}, []string{"no gate is asked about anything by engines in fairway-system"}},
+		"everybody is asked about": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			h := system(c)
+			h.MatchConditions = h.MatchConditions[:len(h.MatchConditions)-1]
+		}, nil},
+	} {
+		config := Configure(world, testHooks, nil)
+		tt.weaken(config)
+		if diff := cmp.Diff(tt.want, Uncovered(config, served(), world, testHooks)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+	config := Configure(world, testHooks, nil)
+	config.Webhooks = slices.DeleteFunc(config.Webhooks, func(h admissionv1.ValidatingWebhook) bool { return h.Name == hookSystem })
+	world.Install.Sealed = false
+	if got := Uncovered(config, served(), world, testHooks); got != nil {
+		t.Errorf("before the install is sealed: %q", got)
+	}
+}
+
 // TestEveryExemptionHasItsReason, and none stands twice.
 func TestEveryExemptionHasItsReason(t *testing.T) {
 	seen := map[string]bool{}
