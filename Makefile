@@ -94,6 +94,9 @@ e2e-kind: ## Run the story of docs/install.md on a kind cluster (needs a contain
 e2e-kind-offline: ## Start the gate's image as the chart does, where nothing can be pulled
 	e2e/kind/offline.sh
 
+.PHONY: e2e-kubelet
+e2e-kubelet: ## Run that story on a kubelet built from source, where no image can be pulled (needs root, containerd, a mirror of Debian)
+	e2e/kind/kubelet.sh
 
 .PHONY: licenses
 licenses: ## List the licence of all that the binary is made of; fail where one may not be shipped

@@ -53,13 +53,16 @@ func newAuthority(name string) (*authority, error) {
 	return &authority{certificate: certificate, key: key}, nil
 }
 
-// server makes a serving certificate for 127.0.0.1 and the names.
+// service is the address of the API server's own Service, the first of the range: pods call it by that.
+var service = net.IPv4(10, 0, 0, 1)
+
+// server makes a serving certificate for 127.0.0.1, the API server's Service and the names.
 func (a *authority) server(names ...string) (pair, error) {
 	return a.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: names[0]},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    names,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), service},
 	})
 }
 
