@@ -21,15 +21,7 @@ import (
 // rendered reads one object that the chart renders into its type.
 func rendered[T any](t *testing.T, kind, name string, set ...string) T {
 	t.Helper()
-	args := []string{"template", "fairway", "fairway", "--namespace", "guard"}
-	for _, s := range set {
-		args = append(args, "--set", s)
-	}
-	out, err := run(t, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range strings.Split("\n"+out, "\n---\n") {
+	for _, text := range documents(t, set) {
 		var of metav1.PartialObjectMetadata
 		if err := yaml.Unmarshal([]byte(text), &of); err != nil {
 			t.Fatal(err)

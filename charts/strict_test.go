@@ -32,15 +32,7 @@ func TestStrict(t *testing.T) {
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 	version, pods := regexp.MustCompile(`(?m)^apiVersion: (\S+)$`), 0
 	for name, set := range cases {
-		args := []string{"template", "fairway", "fairway", "--namespace", "guard"}
-		for _, s := range set {
-			args = append(args, "--set", s)
-		}
-		out, err := run(t, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, text := range strings.Split("\n"+out, "\n---\n") {
+		for _, text := range documents(t, set) {
 			of := version.FindStringSubmatch(text)
 			if of == nil || slices.Contains(foreign, of[1]) {
 				continue
@@ -61,6 +53,20 @@ func TestStrict(t *testing.T) {
 	if pods < 4*len(cases)-2 {
 		t.Errorf("%d pods were looked at in %d cases", pods, len(cases))
 	}
+}
+
+// documents are the manifests that the chart renders to with some values.
+func documents(t *testing.T, set []string) []string {
+	t.Helper()
+	args := []string{"template", "fairway", "fairway", "--namespace", "guard"}
+	for _, s := range set {
+		args = append(args, "--set", s)
+	}
+	out, err := run(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split("\n"+out, "\n---\n")
 }
 
 // unrestricted is what of a pod the restricted standard or the chart's own would refuse.
