@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,20 +30,39 @@ func roleUser(role string) string { return "system:serviceaccount:fairway-system
 // crew is Fairway as several processes: gates behind a balancer, where the lab's one process would
 // listen, and provers.
 type crew struct {
-	lab      *serveLab
-	balancer *controlplane.Balancer
-	gates    map[string]*controlplane.Program // by address
-	provers  map[string]*controlplane.Program // by name
-	client   *http.Client
+	lab                  *serveLab
+	balancer             *controlplane.Balancer
+	gates                map[string]*controlplane.Program // by address
+	provers              map[string]*controlplane.Program // by name
+	client               *http.Client
+	begin                map[string]string // lines of a shell script by which programs begin, by name
+	binaries             map[string]string // of programs that are not this tree's, by name
+	tlsDir               string            // where gates have their certificate; empty: the lab's folder
+	moreGate, moreProver []string          // arguments
 }
 
 // start starts two gates and a prover. A program is called by a link of its own, which names its log.
 func (c *crew) start(l *serveLab) {
 	l.t.Helper()
+	c.tlsDir = l.dir
+	c.prepare(l)
+	// Gates first: they wait for the keys that the prover makes.
+	for range 2 {
+		c.addGate()
+	}
+	c.addProver("prover-a")
+	c.awaitReady(2)
+}
+
+// prepare makes what a crew works with: identities, and the balancer before its gates.
+func (c *crew) prepare(l *serveLab) {
+	l.t.Helper()
 	c.lab, c.gates, c.provers = l, map[string]*controlplane.Program{}, map[string]*controlplane.Program{}
+	c.begin, c.binaries = map[string]string{}, map[string]string{}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(l.pair.CA)
-	c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	// Kubelets do not look at the certificate; where it is not the lab's, neither does this.
+	c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, InsecureSkipVerify: c.tlsDir != l.dir}, DisableKeepAlives: true}}
 	for _, role := range roles[1:] {
 		config, err := l.cluster.ConfigFor(roleUser(role))
 		if err != nil {
@@ -64,17 +84,6 @@ func (c *crew) start(l *serveLab) {
 			c.tell()
 		}
 	})
-	// Gates first: they wait for the keys that the prover makes.
-	for range 2 {
-		c.addGate()
-	}
-	c.addProver("prover-a")
-	l.until("two gates are ready", func(context.Context) error {
-		if n := c.balancer.Ready(); n != 2 {
-			return fmt.Errorf("%d are", n)
-		}
-		return nil
-	})
 }
 
 // tell shows what everybody said.
@@ -94,8 +103,16 @@ func (c *crew) run(name string, args ...string) *controlplane.Program {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	if other := c.binaries[name]; other != "" {
+		path = other
+	}
 	link := filepath.Join(l.dir, name)
-	if err := os.Symlink(path, link); err != nil && !errors.Is(err, os.ErrExist) {
+	if lines := c.begin[name]; lines != "" {
+		script := "#!/bin/sh\n" + lines + "exec " + path + " \"$@\"\n"
+		if err := os.WriteFile(link, []byte(script), 0o700); err != nil {
+			l.t.Fatal(err)
+		}
+	} else if err := os.Symlink(path, link); err != nil && !errors.Is(err, os.ErrExist) {
 		l.t.Fatal(err)
 	}
 	p, err := l.cluster.Run(link, args...)
@@ -107,23 +124,36 @@ func (c *crew) run(name string, args ...string) *controlplane.Program {
 
 // addGate starts one more gate and returns its address.
 func (c *crew) addGate(args ...string) string {
-	l := c.lab
-	l.t.Helper()
+	address := c.freeAddress()
+	c.addGateAt(address, args...)
+	return address
+}
+
+// freeAddress is where nobody listens.
+func (c *crew) freeAddress() string {
+	c.lab.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		l.t.Fatal(err)
+		c.lab.t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		l.t.Fatal(err)
-	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// gateName is what a gate's program is called.
+func gateName(address string) string {
 	_, port, _ := net.SplitHostPort(address)
-	c.gates[address] = c.run("gate-"+port, append([]string{
+	return "gate-" + port
+}
+
+func (c *crew) addGateAt(address string, args ...string) {
+	l := c.lab
+	l.t.Helper()
+	c.gates[address] = c.run(gateName(address), append([]string{
 		"gate", "--verbose", "--kubeconfig", filepath.Join(l.dir, "fairway-gate.kubeconfig"), "--listen", address, "--probes", "",
-		"--tls-dir", l.dir, "--drain", "2s", "--seal-repository", l.shop.Repo.URL(), "--seal-key", l.shop.People["paula"].Fingerprint(),
-	}, args...)...)
+		"--tls-dir", c.tlsDir, "--drain", "2s", "--seal-repository", l.shop.Repo.URL(), "--seal-key", l.shop.People["paula"].Fingerprint(),
+	}, slices.Concat(c.moreGate, args)...)...)
 	c.spread()
-	return address
 }
 
 // spread tells the balancer which gates there are.
@@ -138,8 +168,10 @@ func (c *crew) spread() {
 func (c *crew) addProver(name string) {
 	l := c.lab
 	l.t.Helper()
-	c.provers[name] = c.run(name, "prover", "--verbose", "--kubeconfig", filepath.Join(l.dir, "fairway-prover.kubeconfig"), "--probes", "",
-		"--state-dir", filepath.Join(l.dir, name+".state"), "--interval", "2s", "--audit-interval", "20s")
+	c.provers[name] = c.run(name, append([]string{
+		"prover", "--verbose", "--kubeconfig", filepath.Join(l.dir, "fairway-prover.kubeconfig"), "--probes", "",
+		"--state-dir", filepath.Join(l.dir, name+".state"), "--interval", "2s", "--audit-interval", "20s",
+	}, c.moreProver...)...)
 }
 
 // ready asks a gate as a kubelet does.

@@ -67,8 +67,8 @@ type Limits struct {
 	BytesInFlight int64         // of all bodies in memory, bytes: 128 MiB, of which a quarter is kept for small ones
 	Concurrent    int           // verdicts at once: 16 × GOMAXPROCS
 	Queue         int           // reviews that wait for their turn: 200
-	Conns         int           // open connections: 4096
-	ConnsPerPeer  int           // open connections of one address: 1024
+	Conns         int           // open connections: 4096, and no more than half of what the process may have open
+	ConnsPerPeer  int           // open connections of one address: 1024, and no more than half of Conns
 	HeaderBytes   int           // of a request: 16 KiB
 	ReadHeader    time.Duration // to finish handshake and headers: 5 s
 	Read          time.Duration // to finish a request with its body: 10 s
@@ -79,14 +79,16 @@ type Limits struct {
 	Linger        time.Duration // of waiting for reviews in flight after that: 5 s
 }
 
+// most stands for as many as one likes.
+const most = 1 << 20
+
 // withDefaults fills the zero fields.
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.Body, 40<<20)
 	setDefault(&l.BytesInFlight, 128<<20)
 	setDefault(&l.Concurrent, 16*runtime.GOMAXPROCS(0))
 	setDefault(&l.Queue, 200)
-	setDefault(&l.Conns, 4096)
-	setDefault(&l.ConnsPerPeer, 1024)
+	l.bindTo(openFiles())
 	setDefault(&l.HeaderBytes, 16<<10)
 	setDefault(&l.ReadHeader, 5*time.Second)
 	setDefault(&l.Read, 10*time.Second)
@@ -96,6 +98,13 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Grace, 10*time.Second)
 	setDefault(&l.Linger, 5*time.Second)
 	return l
+}
+
+// bindTo fills what is bound by how many files the process may have open: half of them are for what it
+// opens itself, the API server and probes among it.
+func (l *Limits) bindTo(files uint64) {
+	setDefault(&l.Conns, int(min(4096, files/2)))
+	setDefault(&l.ConnsPerPeer, min(1024, l.Conns/2))
 }
 
 // setDefault sets a zero limit. There is no "without limit": a negative value is taken as zero too.
