@@ -3,6 +3,7 @@ package chart
 import (
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -51,15 +52,28 @@ func (l *lab) uninstall() {
 	l.tiers("production", "sandbox", "staging")
 }
 
-// takeBack takes a release away, however far it got, and holds that nothing of it blocks anybody.
+// takeBack takes a release away, however far it got, and holds that nothing of it blocks anybody, soon and
+// for good (F14).
 func (l *lab) takeBack() {
 	l.t.Helper()
+	stop, began := l.tryWrites(), time.Now()
 	if _, err := l.helm("uninstall", "fairway", "--wait", "--timeout", "2m"); err != nil {
 		l.t.Fatal(err)
 	}
+	done := time.Now()
 	l.unblocked()
 	l.gone()
 	l.unblocked() // nobody has put anything back
+	w, took := stop(), done.Sub(began).Round(time.Millisecond)
+	if w.refused == 0 {
+		l.t.Logf("F14: of %d changes during the uninstall of %s and after none was refused", w.tried, took)
+		return
+	}
+	l.t.Logf("F14: the last of %d changes that were refused was so %s after the uninstall began, which took %s; %d followed",
+		w.refused, w.last.Sub(began).Round(time.Millisecond), took, w.tried-w.refused)
+	if late := w.last.Sub(done); late > writableWithin {
+		l.t.Errorf("the cluster refused a change %s after the release was gone", late)
+	}
 }
 
 // tiers holds which tiers there are.

@@ -106,6 +106,7 @@ func (l *lab) freed() {
 // blocks nobody, can be taken back, and can be done again.
 func TestFailedInstall(t *testing.T) {
 	l := newLab(t)
+	stop := l.tryWrites()
 	args := append(l.args("install", "tls.mode=existingSecret", "tls.existingSecret.name=none"), "--timeout", "15s")
 	if _, err := l.helm(args...); err == nil {
 		t.Fatal("the install succeeded without a certificate")
@@ -113,6 +114,11 @@ func TestFailedInstall(t *testing.T) {
 		t.Errorf("the error does not say that the gates are missing: %v", err)
 	}
 	l.unasked() // no gate has answered, so nobody has to wait for one
+	if w := stop(); w.refused > 0 || w.tried == 0 {
+		t.Errorf("F14: %d of %d changes were refused while the install failed", w.refused, w.tried)
+	} else {
+		t.Logf("F14: of %d changes while the install failed none was refused", w.tried)
+	}
 	l.takeBack()
 	l.install("tls.mode=builtIn")
 	l.enforced()
