@@ -77,10 +77,13 @@ type operationsLab struct {
 	t       *testing.T
 	cluster *controlplane.Cluster
 	client  kubernetes.Interface
-	kubelet rest.Interface
+	people  map[string]rest.Interface // who asks, beside the administrator
 	gate    *recordingGate
 	config  *admissionv1.ValidatingWebhookConfiguration
 }
+
+// listedEngine is one that the cluster binding names.
+const listedEngine = "system:serviceaccount:flux-system:kustomize-controller"
 
 func newOperationsLab(t *testing.T) *operationsLab {
 	t.Helper()
@@ -93,19 +96,21 @@ func newOperationsLab(t *testing.T) *operationsLab {
 			t.Error(err)
 		}
 	})
-	r := &operationsLab{t: t, cluster: c}
+	r := &operationsLab{t: t, cluster: c, people: map[string]rest.Interface{}}
 	if r.client, err = kubernetes.NewForConfig(c.Config); err != nil {
 		t.Fatal(err)
 	}
-	node, err := c.ConfigFor("system:node:x", "system:nodes", "system:masters") // masters: the right to ask
-	if err != nil {
-		t.Fatal(err)
+	for name, who := range map[string][]string{"kubelet": {"system:node:x", "system:nodes"}, "engine": {listedEngine}} {
+		config, err := c.ConfigFor(who[0], append(who[1:], "system:masters")...) // masters: the right to ask
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.people[name] = client.Discovery().RESTClient()
 	}
-	kubelet, err := kubernetes.NewForConfig(node)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.kubelet = kubelet.Discovery().RESTClient()
 	installCRDs(t, c)
 	r.kinds()
 	for _, ns := range []string{"shop", "new", "pilot", "play", "kube-system"} {
@@ -168,7 +173,7 @@ func (r *operationsLab) standing(ns string) {
 func (r *operationsLab) guard() {
 	r.t.Helper()
 	world := &tier.World{
-		Install: tier.Install{Sealed: true, Namespace: "fairway-system"},
+		Install: tier.Install{Sealed: true, Namespace: "fairway-system", Engines: []string{listedEngine}},
 		Tiers: map[string]tier.Tier{
 			"production": {Name: "production", Lane: tier.Gated}, "trial": {Name: "trial", Lane: tier.Gated, Enforcement: tier.Audit},
 			"sandbox": {Name: "sandbox", Lane: tier.Open},
@@ -247,8 +252,8 @@ func (r *operationsLab) must(o operation, ns string) {
 
 func (r *operationsLab) sendAs(o operation, ns, dryRun string) error {
 	client := r.client.Discovery().RESTClient()
-	if o.kubelet {
-		client = r.kubelet
+	if o.by != "" {
+		client = r.people[o.by]
 	}
 	patches := map[string]types.PatchType{"PATCH": types.MergePatchType, "APPLY": types.ApplyYAMLPatchType, "STRATEGIC": types.StrategicMergePatchType}
 	request := client.Verb(o.verb).SetHeader("Content-Type", "application/json")

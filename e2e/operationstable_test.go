@@ -5,7 +5,7 @@ import "strings"
 // operation is one shape of request. NS is the namespace.
 type operation struct {
 	name, verb, path, body string
-	kubelet                bool // it is asked by the kubelet of its node
+	by                     string // who asks: kubelet, that of its node; engine, one that is listed; empty: an administrator
 }
 
 // The places of the requests.
@@ -23,6 +23,10 @@ const (
 var inNamespaces = []operation{
 	{name: "create", verb: "POST", path: coreV1 + "/configmaps", body: `{"metadata":{"name":"new"}}`},
 	{name: "create by a generated name", verb: "POST", path: coreV1 + "/configmaps", body: `{"metadata":{"generateName":"new-"}}`},
+	{name: "create, by a listed engine", verb: "POST", path: coreV1 + "/configmaps", body: `{"metadata":{"name":"new"}}`, by: "engine"},
+	{name: "patch deployments/scale, by a listed engine", verb: "PATCH", path: appsV1 + "/deployments/x/scale", body: `{"spec":{"replicas":6}}`, by: "engine"},
+	{name: "connect pods/exec, by a listed engine", verb: "POST", path: coreV1 + "/pods/x/exec?command=sh", by: "engine"},
+	{name: "create a lease, by a listed engine", verb: "POST", path: leasesV1, body: `{"metadata":{"name":"new"}}`, by: "engine"},
 	{name: "update", verb: "PUT", path: coreV1 + "/configmaps/x", body: `{"metadata":{"name":"x"},"data":{"a":"b"}}`},
 	{name: "patch", verb: "PATCH", path: coreV1 + "/configmaps/x", body: `{"data":{"a":"b"}}`},
 	{name: "apply what is new", verb: "APPLY", path: coreV1 + "/configmaps/new", body: `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"new"},"data":{"a":"b"}}`},
@@ -72,10 +76,10 @@ var outOfNamespaces = []operation{
 	{name: "create Fairway's own kind", verb: "POST", path: "/apis/fairway.dev/v1alpha1/teams", body: `{"apiVersion":"fairway.dev/v1alpha1","kind":"Team","metadata":{"name":"new"},"spec":{"principals":[]}}`},
 	{name: "connect nodes/proxy", verb: "POST", path: "/api/v1/nodes/x/proxy"},
 	{name: "create a node", verb: "POST", path: "/api/v1/nodes", body: `{"metadata":{"name":"new"}}`},
-	{name: "create a node, by its kubelet", verb: "POST", path: "/api/v1/nodes", body: `{"metadata":{"name":"k"}}`, kubelet: true},
+	{name: "create a node, by its kubelet", verb: "POST", path: "/api/v1/nodes", body: `{"metadata":{"name":"k"}}`, by: "kubelet"},
 	{name: "patch nodes/status", verb: "PATCH", path: "/api/v1/nodes/x/status", body: `{"status":{"phase":"Running"}}`},
-	{name: "patch nodes/status, by its kubelet", verb: "PATCH", path: "/api/v1/nodes/x/status", body: `{"status":{"phase":"Running"}}`, kubelet: true},
-	{name: "delete a node, by its kubelet", verb: "DELETE", path: "/api/v1/nodes/x", kubelet: true},
+	{name: "patch nodes/status, by its kubelet", verb: "PATCH", path: "/api/v1/nodes/x/status", body: `{"status":{"phase":"Running"}}`, by: "kubelet"},
+	{name: "delete a node, by its kubelet", verb: "DELETE", path: "/api/v1/nodes/x", by: "kubelet"},
 	{name: "ask about a token", verb: "POST", path: "/apis/authentication.k8s.io/v1/tokenreviews", body: `{"spec":{"token":"x"}}`},
 	{name: "create a webhook configuration", verb: "POST", path: mutators, body: strings.ReplaceAll(hookBody, "NAME", "new")},
 }
