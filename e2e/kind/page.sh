@@ -20,7 +20,8 @@ git -C "$work/fleet.git" config http.receivepack true
 go build -o "$work/gitserver" ./e2e/kind/gitserver
 "$work/gitserver" -listen "$address:9418" -certificate "$certificates/tls.crt" -key "$certificates/tls.key" "$work" &
 server=$!
-export GIT_CONFIG_GLOBAL=$work/gitconfig
+# The variable wins over the configuration, where a machine sets it; commands of fairway go by the configuration.
+export GIT_CONFIG_GLOBAL=$work/gitconfig GIT_SSL_CAINFO=$certificates/ca.crt
 git config --global http.sslCAInfo "$certificates/ca.crt"
 
 make --no-print-directory build
