@@ -1,6 +1,7 @@
 // Package chart proves the chart with the real Helm on a real API server: install, test, upgrade from the
-// version before and back in a sealed install, failed install and uninstall, with the real cert-manager or with built-in rotation. There is no kubelet on the
-// machine: see the type that stands in for one.
+// version before and back in a sealed install, failed install and uninstall, with the real cert-manager or with
+// built-in rotation. The tests play the kubelet: see the type that stands in for one. A real one runs the chart
+// in `make e2e-kubelet`.
 package chart
 
 import (
