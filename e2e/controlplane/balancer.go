@@ -128,14 +128,19 @@ func (b *Balancer) pipe(ctx context.Context, client net.Conn) {
 	if err != nil {
 		return
 	}
-	defer backend.Close()
-	end := context.AfterFunc(ctx, func() { _, _ = client.Close(), backend.Close() }) // the copies end with an error
-	defer end()
+	join(ctx, client, backend, func(to net.Conn) io.Writer { return to })
+}
+
+// join copies between two connections until either ends or the context does, and closes both. What is for
+// one of them is written by way of through.
+func join(ctx context.Context, a, b net.Conn, through func(to net.Conn) io.Writer) {
+	closeBoth := func() { _, _ = a.Close(), b.Close() } // the copies end with an error
+	defer context.AfterFunc(ctx, closeBoth)()
 	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, backend}, {backend, client}} {
+	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
 		both.Go(func() {
-			_, _ = io.Copy(way[1], way[0]) // whichever side ends, both do
-			_, _ = client.Close(), backend.Close()
+			_, _ = io.Copy(through(way[1]), way[0]) // whichever side ends, both do
+			closeBoth()
 		})
 	}
 	both.Wait()

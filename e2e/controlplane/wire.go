@@ -68,12 +68,12 @@ func (w *Wire) accept(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		w.done.Go(func() { w.join(ctx, near) })
+		w.done.Go(func() { w.carry(ctx, near) })
 	}
 }
 
-// join copies both ways until either side ends.
-func (w *Wire) join(ctx context.Context, near net.Conn) {
+// carry joins a connection with what is at the end of the wire.
+func (w *Wire) carry(ctx context.Context, near net.Conn) {
 	defer near.Close()
 	if w.pass(ctx) != nil {
 		return
@@ -82,17 +82,7 @@ func (w *Wire) join(ctx context.Context, near net.Conn) {
 	if err != nil {
 		return
 	}
-	defer far.Close()
-	end := context.AfterFunc(ctx, func() { _, _ = near.Close(), far.Close() }) // the copies end with an error
-	defer end()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
-		both.Go(func() {
-			_, _ = io.Copy(gated{ctx, w, way[1]}, way[0]) // whichever side ends, both do
-			_, _ = near.Close(), far.Close()
-		})
-	}
-	both.Wait()
+	join(ctx, near, far, func(to net.Conn) io.Writer { return gated{ctx, w, to} })
 }
 
 // pass waits until bytes pass.
