@@ -54,6 +54,7 @@ func TestFaults(t *testing.T) {
 		{"F7 the git server is gone", c.gitIsGone},
 		{"F9 the serving certificate rotates", c.rotates},
 		{"F10 few file descriptors", c.fewDescriptors},
+		{"F10 little memory", c.littleMemory},
 		{"F11 four times the load", c.overload},
 	} {
 		t.Run(fault.name, func(t *testing.T) {

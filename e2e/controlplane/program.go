@@ -3,6 +3,8 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"syscall"
 )
 
@@ -56,4 +58,19 @@ func (p *Program) Log() string { return p.process.tail() }
 // Alone starts a program that needs no control plane, with its output in a folder. The caller stops it.
 func Alone(dir, binary string, args ...string) (*Program, error) {
 	return (&Cluster{Dir: dir}).Run(binary, args...)
+}
+
+// Memory is how much of memory is the program's own now, in bytes, without the files that it is made of, which
+// the system can drop; 0 where the system does not tell.
+func (p *Program) Memory() uint64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.process.pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "RssAnon:")
+	var kib uint64
+	if _, err := fmt.Sscan(after, &kib); err != nil {
+		return 0
+	}
+	return kib << 10
 }
