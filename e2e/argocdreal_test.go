@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func (l *argoLab) start(program string) {
 		l.t.Fatal(err)
 	}
 	var err error
-	l.argo, err = l.cluster.RunWith([]string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "ARGOCD_GPG_ENABLED=false"},
+	l.argo, err = l.cluster.RunWith([]string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "ARGOCD_GPG_ENABLED=false", "PATH=" + filepath.Join(filepath.Dir(program), "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")},
 		program, "-kubeconfig", kubeconfig, "-resync", "3s", "-server-side-diff", "-redis", l.redis, "-repo-server", l.repositories)
 	if err != nil {
 		l.t.Fatal(err)
@@ -221,9 +222,11 @@ func (l *argoLab) synced(commit string) argoState {
 // namespace; its chapters build on each other.
 func TestArgoCDItself(t *testing.T) {
 	l := newArgoLab(t)
-	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(shopByArgo+moreSource, "Annotation"))))
+	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(shopByArgo+moreSource+renderedSources, "Annotation"))))
 	l.judged("shop", "tier", l.baseline, v1alpha1.VerdictAllow)
-	l.land("Sell more beside\n\nTicket: SHOP-60", map[string]string{"shop/extra/note.yaml": argoNote, "shop/more/more.yaml": moreNote})
+	files := renderedFiles()
+	files["shop/extra/note.yaml"], files["shop/more/more.yaml"] = argoNote, moreNote
+	l.land("Sell more beside\n\nTicket: SHOP-60", files)
 	for _, chapter := range []struct {
 		name string
 		tell func(*argoLab)
@@ -232,6 +235,7 @@ func TestArgoCDItself(t *testing.T) {
 		{"what is approved arrives", (*argoLab).arrives},
 		{"each way of tracking arrives", (*argoLab).tracks},
 		{"an approval that comes late is enough", (*argoLab).late},
+		{"what it renders with kustomize and helm arrives", (*argoLab).renders},
 		{"manifests that are in no repository are refused", (*argoLab).local},
 		{"what Git dropped is pruned", (*argoLab).prunes},
 		{"Argo CD tries again by itself", (*argoLab).retries},
@@ -277,7 +281,7 @@ func (l *argoLab) arrives() {
 func (l *argoLab) tracks() {
 	settings := manifest(l.t, strings.Split(argoInstall, "---\n")[1])
 	for _, way := range [][2]string{{"label", "Label"}, {"annotation+label", "AnnotationAndLabel"}, {"annotation", "Annotation"}} {
-		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(shopByArgo+moreSource, way[1]))))
+		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(shopByArgo+moreSource+renderedSources, way[1]))))
 		settings.Object["data"] = map[string]any{"application.resourceTrackingMethod": way[0]}
 		l.admitted(l.apply("admin", "admin", settings))
 		l.pressSync()

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Build the part of Argo CD that the tests run into a cache, put the definitions of its kinds beside it,
-# and print the folder. A build that is there already is reused, so this is cheap to call.
+# Build the part of Argo CD that the tests run into a cache, put the definitions of its kinds beside it and
+# what it renders with below it in bin, and print the folder. A build that is there already is reused, so this is cheap to call.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 version=$(go list -m -f '{{.Version}}' github.com/argoproj/argo-cd/v3)
-main=$(sha256sum main.go | cut -c1-12) # another program of ours is another build
+main=$(cat main.go tools/go.mod | sha256sum | cut -c1-12) # another program of ours is another build
 out=${FAIRWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fairway}/argocd-$version-$main
 mkdir -p "$out"
 
@@ -16,7 +16,10 @@ if command -v flock >/dev/null; then
 fi
 if [ ! -x "$out/argocd" ]; then
 	echo "building Argo CD $version from source; the first time takes some minutes" >&2
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$out/argocd.$$" .
+	export CGO_ENABLED=0
+	go build -trimpath -ldflags "-s -w" -o "$out/argocd.$$" .
+	(cd tools && go build -trimpath -ldflags "-s -w" -o "$out/bin/kustomize" sigs.k8s.io/kustomize/kustomize/v5 &&
+		go build -trimpath -ldflags "-s -w" -o "$out/bin/helm" helm.sh/helm/v3/cmd/helm)
 	# The definitions come from the same module as the program, so the two cannot drift apart.
 	for kind in application applicationset appproject; do
 		install -m 0644 "$(go list -m -f '{{.Dir}}' github.com/argoproj/argo-cd/v3)/manifests/crds/$kind-crd.yaml" "$out/$kind.yaml"
