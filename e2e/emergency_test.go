@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -203,6 +205,10 @@ func (l *emergencyLab) nobodyElse() {
 		if out, err := l.types(plain(script), l.oncall()); err == nil || !strings.Contains(out, "orbidden") {
 			l.t.Errorf("on call, but not as the group: %v\n%s", err, out)
 		}
+		prover := strings.ReplaceAll(script, `--as "$USER"`, "--as system:serviceaccount:fairway-system:fairway-prover")
+		if out, err := l.types(prover, l.oncall()); err == nil || !strings.Contains(out, refusal) {
+			l.t.Errorf("on call, but in Fairway's own name: %v\n%s", err, out)
+		}
 	}
 	if _, err := l.typed.CoordinationV1().Leases("fairway-system").Get(l.t.Context(), "fairway-emergency", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		l.t.Errorf("somebody declared an emergency: %v", err)
@@ -359,5 +365,19 @@ func (l *emergencyLab) policiesAreMissed() {
 			patch(`"Deny","Audit"`)
 			says(weak, false)
 		}
+	}
+	for _, changed := range []string{"ValidatingAdmissionPolicy fairway-mutation", "ValidatingAdmissionPolicyBinding fairway-keys"} {
+		l.until("an Event names the "+changed, func(ctx context.Context) error {
+			list, err := l.typed.EventsV1().Events("fairway-system").List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(list.Items, func(e eventsv1.Event) bool {
+				return e.Reason == "PolicyChanged" && strings.Contains(e.Note, "the "+changed+" was")
+			}) {
+				return errors.New("none does")
+			}
+			return nil
+		})
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
@@ -34,7 +37,9 @@ func (p *proving) newGaps() {
 	p.policies = &controller.Policies{Client: p.cluster.client, Shipped: shipped, Changed: func(what string) {
 		p.changes.Inc()
 		p.log.Error(nil, "what guards Fairway within the API server is not what it was", "what", what)
-		p.warn("PolicyChanged", "the "+what+" was changed, removed or made again; was it you? Install it again if not")
+		kind, name, _ := strings.Cut(what, " ")
+		p.warn("PolicyChanged", "the "+what+" was changed, removed or made again; was it you? Install it again if not",
+			&corev1.ObjectReference{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: kind, Name: name})
 	}}
 }
 

@@ -19,6 +19,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/cli"
@@ -67,7 +68,7 @@ func newGuarding(in *install) *guarding {
 		Tampered: func(what string) {
 			g.tampered.WithLabelValues(what).Inc()
 			g.log.Error(nil, "the webhook configuration was not left as Fairway made it; it is made again", "what", what)
-			g.warn("ConfigTampered", "the webhook configuration was "+what+" by somebody else and is made again")
+			g.warn("ConfigTampered", "the webhook configuration was "+what+" by somebody else and is made again", nil)
 			g.auditBell.Ring() // between two canaries nobody else learns of what went by
 		},
 		Paused: g.pause,
@@ -141,14 +142,15 @@ func (g *guarding) pause(is bool) {
 	}
 	g.paused.Set(1)
 	g.log.Error(nil, "an emergency keeps Fairway from its webhook configuration", "lease", controller.EmergencyLease)
-	g.warn("Emergency", "an emergency keeps Fairway from its webhook configuration: see Lease "+controller.EmergencyLease)
+	g.warn("Emergency", "an emergency keeps Fairway from its webhook configuration: see Lease "+controller.EmergencyLease, nil)
 }
 
-// warn tells people on the binding that guards the install.
-func (in *install) warn(reason, note string) {
+// warn tells people on the binding that guards the install. Of several warnings with a reason that follow each
+// other only those about different objects are told apart; about may be nil.
+func (in *install) warn(reason, note string, about runtime.Object) {
 	on := &v1alpha1.TierBinding{ObjectMeta: metav1.ObjectMeta{Namespace: in.o.Namespace, Name: v1alpha1.ClusterBindingName}}
 	on.APIVersion, on.Kind = v1alpha1.GroupVersion.String(), "TierBinding"
-	in.events.Eventf(on, nil, corev1.EventTypeWarning, reason, "Guard", "%s", note)
+	in.events.Eventf(on, about, corev1.EventTypeWarning, reason, "Guard", "%s", note)
 }
 
 // watchCanary proves again and again that enforcement is on. When it comes back, everything that was
@@ -187,7 +189,7 @@ func (g *guarding) enforced(now, before error) {
 	case now != nil:
 		g.up.Set(0)
 		g.log.Error(now, "enforcement is not on")
-		g.warn("NotEnforcing", now.Error())
+		g.warn("NotEnforcing", now.Error(), nil)
 	case before != nil:
 		g.log.Info("enforcement is on again; everything that was admitted meanwhile is looked for")
 		g.auditBell.Ring()
