@@ -126,6 +126,21 @@ func (f *realForge) more(p *pulled, pusher, branch string, files map[string]stri
 		f.t.Fatal(err)
 	}
 	f.send(pusher, p.head, branch)
+	// The forge looks at a push when it comes to it, and at what was reviewed before then: a review that came
+	// meanwhile would be of the commit before.
+	f.server.Await(f.t, "the forge has marked what was reviewed before the push", func() (bool, error) {
+		var reviews []struct {
+			Commit string `json:"commit_id"`
+			Stale  bool
+		}
+		err := f.server.Call(f.t.Context(), "sara", http.MethodGet, fmt.Sprintf("/repos/%s/pulls/%d/reviews", realProject, p.number), nil, &reviews)
+		for _, r := range reviews {
+			if r.Commit != p.head && !r.Stale {
+				return false, err
+			}
+		}
+		return err == nil, err
+	})
 }
 
 // merged merges a change by hand, signed by sara, as no key of the forge's is declared.

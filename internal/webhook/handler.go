@@ -148,8 +148,8 @@ func (x *exchange) run() {
 
 // judge asks for the verdict and gives it. At the deadline the answer goes out without it: an API
 // server that times out takes the failure policy, which may admit. The late answer reaches the
-// client at once on HTTP/1.1, which API servers speak to webhooks; on HTTP/2 a response ends only
-// when the judge returns.
+// client at once, since the front speaks HTTP/1.1 alone: on HTTP/2 a response ends only when the
+// judge returns.
 func (x *exchange) judge(ctx context.Context) {
 	if left := time.Until(x.deadline); x.timer == nil {
 		x.timer = time.AfterFunc(left, x.late)

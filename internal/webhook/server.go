@@ -76,9 +76,11 @@ func New(judge Judge, opts Options) *Server {
 
 // httpServer sets every limit that net/http has: none of them has a safe default there.
 func (s *Server) httpServer(opts Options) *http.Server {
+	// HTTP/2, which an API server would take for a webhook at its loopback address, is not offered: a late
+	// answer would wait there until the judge returns, and many streams on a connection would pass the bounds
+	// on connections.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
 	return &http.Server{
 		Handler:           s.Handler(),
 		TLSConfig:         tlsConfig(opts),
@@ -88,10 +90,7 @@ func (s *Server) httpServer(opts Options) *http.Server {
 		IdleTimeout:       s.limits.Idle,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
 		Protocols:         protocols,
-		// API servers speak HTTP/1.1 to webhooks. With many streams on a connection, the bounds on
-		// connections would bound little.
-		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 8},
-		ErrorLog: log.New(lineWriter{s.log.V(1)}, "", 0),
+		ErrorLog:          log.New(lineWriter{s.log.V(1)}, "", 0),
 	}
 }
 
@@ -212,7 +211,7 @@ func tlsConfig(opts Options) *tls.Config {
 	base := &tls.Config{
 		GetCertificate: opts.GetCertificate,
 		MinVersion:     opts.MinTLS,
-		NextProtos:     []string{"h2", "http/1.1"},
+		NextProtos:     []string{"http/1.1"},
 	}
 	if base.MinVersion == 0 {
 		base.MinVersion = tls.VersionTLS13
