@@ -90,24 +90,13 @@ func (m *Mirror) pull(ctx context.Context, t transport, empty bool) error {
 			branches = slices.Delete(branches, missing, missing+1)
 		case empty && strings.Contains(said.said, "mismatched algorithms: client sha1; server sha256"):
 			empty = false
-			if err := m.restart(ctx, "sha256"); err != nil {
+			if err := m.begin(ctx, "sha256"); err != nil {
 				return err
 			}
 		default:
 			return err
 		}
 	}
-}
-
-// restart makes the empty repository anew, with another hash.
-func (m *Mirror) restart(ctx context.Context, format string) error {
-	m.cat.drain(false)
-	for _, name := range []string{"HEAD", "config", "objects", "refs"} {
-		if err := os.RemoveAll(filepath.Join(m.git.dir, name)); err != nil {
-			return err
-		}
-	}
-	return m.init(ctx, format)
 }
 
 // pullOnce runs one git fetch, in one transaction, and ends it when it brings too much.

@@ -83,15 +83,16 @@ func (m *Mirror) prepare(ctx context.Context) error {
 	if err := m.checkGit(ctx); err != nil {
 		return err
 	}
-	if err := m.claim(); err != nil {
+	is, err := m.claimed()
+	if err != nil {
 		return err
 	}
 	if err := m.sweep(); err != nil {
 		return err
 	}
-	_, err := os.Stat(filepath.Join(m.git.dir, "HEAD"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m.init(ctx, "sha1")
+	_, err = os.Stat(filepath.Join(m.git.dir, "HEAD"))
+	if !is || errors.Is(err, fs.ErrNotExist) {
+		return m.begin(ctx, "sha1")
 	}
 	return err
 }
@@ -112,19 +113,41 @@ func (m *Mirror) checkGit(ctx context.Context) error {
 	return nil
 }
 
-// claim notes which URL the directory mirrors.
-func (m *Mirror) claim() error {
-	name := filepath.Join(m.git.dir, "fairway.url")
-	was, err := os.ReadFile(name)
+// claimName is the file that says which URL the directory mirrors. It is written when the repository is whole.
+const claimName = "fairway.url"
+
+// claimed reports whether the directory holds a whole repository of this URL. An empty claim, which a full disk
+// leaves, is none.
+func (m *Mirror) claimed() (bool, error) {
+	was, err := os.ReadFile(filepath.Join(m.git.dir, claimName))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return os.WriteFile(name, []byte(m.remote.given), 0o600)
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(was) == 0:
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case string(was) != m.remote.given:
-		return errors.New("directory mirrors another repository")
+		return false, errors.New("directory mirrors another repository")
 	}
-	return nil
+	return true, nil
+}
+
+// begin makes the empty repository, in place of one that was not finished or has another hash, and claims the
+// directory.
+func (m *Mirror) begin(ctx context.Context, format string) error {
+	m.cat.drain(false)
+	for _, name := range []string{claimName, "HEAD", "config", "packed-refs", "objects", "refs"} {
+		if err := os.RemoveAll(filepath.Join(m.git.dir, name)); err != nil {
+			return err
+		}
+	}
+	if err := m.init(ctx, format); err != nil {
+		return err
+	}
+	next := filepath.Join(m.git.dir, "tmp_"+claimName) // swept where it stays behind
+	if err := os.WriteFile(next, []byte(m.remote.given), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, filepath.Join(m.git.dir, claimName))
 }
 
 // sweep removes what processes that were killed left behind. It waits until nobody is at work; the

@@ -63,6 +63,37 @@ func TestFetchSaysWhatMoved(t *testing.T) {
 	}
 }
 
+// TestAMirrorThatWasNotFinishedIsMadeAnew: a disk that was full, or a process that was killed, leaves a part.
+func TestAMirrorThatWasNotFinishedIsMadeAnew(t *testing.T) {
+	f := newForge(t)
+	c0 := f.commit("0", ground)
+	f.set("refs/heads/main", c0)
+	for name, files := range map[string]map[string]string{
+		"an empty claim":                 {"fairway.url": ""},
+		"a repository without a claim":   {"HEAD": "ref: refs/heads/main\n", "config": "[core"},
+		"a claim without a repository":   {"fairway.url": f.url()},
+		"an empty claim and an old head": {"fairway.url": "", "HEAD": "", "packed-refs": c0 + " refs/heads/gone\n"},
+	} {
+		dir := t.TempDir()
+		for file, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := Open(dir, f.url(), Options{Branches: []string{"main"}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if moved, err := m.Fetch(ctx(t)); err != nil || len(moved) != 1 || moved[0].After != c0 {
+			t.Errorf("%s: Fetch = %v, %v", name, moved, err)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestMirrorIsTakenUpAgain(t *testing.T) {
 	f := newForge(t)
 	c0 := f.commit("0", ground)
