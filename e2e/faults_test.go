@@ -42,21 +42,28 @@ func TestFaults(t *testing.T) {
 	first := l.tip()
 	l.judged("shop", "tier", first, v1alpha1.VerdictAllow)
 	l.admitted(l.deliver(story.Banner, first))
-	for _, fault := range []struct {
+	type fault struct {
 		name string
 		make func(*traffic)
-	}{
+	}
+	faults := []fault{
 		{"F1 rolling replacement", c.rolls},
 		{"F2 a gate is killed", c.isKilled},
 		{"F3 all gates are killed", c.allAreKilled},
 		{"F6 the API server restarts", c.apiServerGoes},
 		{"F6 a watch stalls", c.watchStalls},
+	}
+	if *faultConfine {
+		faults = append(faults, fault{"F10 a tenth of a processor", c.tenthOfAProcessor},
+			fault{"F10 the disk is full", c.diskIsFull}, fault{"F10 the disk is read only", c.diskIsReadOnly})
+	}
+	for _, fault := range append(faults, []fault{
 		{"F7 the git server is gone", c.gitIsGone},
 		{"F9 the serving certificate rotates", c.rotates},
 		{"F10 few file descriptors", c.fewDescriptors},
 		{"F10 little memory", c.littleMemory},
 		{"F11 four times the load", c.overload},
-	} {
+	}...) {
 		t.Run(fault.name, func(t *testing.T) {
 			here := *l
 			here.t = t

@@ -2,6 +2,11 @@ package e2e
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +17,9 @@ import (
 
 	"github.com/fairway-dev/fairway/e2e/story"
 )
+
+// faultConfine adds the faults that need root: a processor's tenth, a full disk, one that is read only.
+var faultConfine = flag.Bool("fault-confine", false, "confine processes by control groups and mounts as well, which needs root")
 
 // space is what gates of little memory may have, and littleSpace how they are told: nine tenths of it, as the
 // chart does.
@@ -24,9 +32,13 @@ const (
 func (c *crew) littleMemory(f *traffic) {
 	// Each of these characters is six bytes in a review.
 	big := []byte(strings.Replace(story.Web(2, "", "1.0"), "image:", "env: [{name: A, value: \""+strings.Repeat("<", 2_000_000)+"\"}]\n        image:", 1))
+	lines := littleSpace
+	if *faultConfine {
+		lines += c.grouped("memory", "memory.max", strconv.Itoa(2*space), "memory.limit_in_bytes", strconv.Itoa(2*space)) // of two gates
+	}
 	var sent, answered atomic.Int64
 	var most uint64
-	y := c.confined(f, littleSpace, func(ctx context.Context, _ []string) {
+	y := c.confined(f, lines, func(ctx context.Context, _ []string) {
 		var all sync.WaitGroup
 		for range *faultClients / 2 {
 			client := c.lab.as("mallory").Resource(appsv1.SchemeGroupVersion.WithResource("deployments")).Namespace("shop")
@@ -69,4 +81,35 @@ func (c *crew) memory() uint64 {
 		most = max(most, gate.Memory())
 	}
 	return most
+}
+
+// grouped are the lines by which a process puts itself into a control group of its own, with one value
+// set: the file and value of version 2, and those of version 1.
+func (c *crew) grouped(controller, file2, value2, file1, value1 string) string {
+	l := c.lab
+	l.t.Helper()
+	root, file, value := "/sys/fs/cgroup", file2, value2
+	if _, err := os.Stat(filepath.Join(root, "cgroup.controllers")); err != nil {
+		root, file, value = filepath.Join(root, controller), file1, value1
+	}
+	dir := filepath.Join(root, fmt.Sprintf("fairway-%s-%d", controller, os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		l.t.Fatalf("making a control group: %v", err)
+	}
+	l.t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			l.t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return "echo $$ >" + filepath.Join(dir, "cgroup.procs") + "\n"
+}
+
+// tenthOfAProcessor is what two gates share.
+func (c *crew) tenthOfAProcessor(f *traffic) {
+	lines := c.grouped("cpu", "cpu.max", "10000 100000", "cpu.cfs_quota_us", "10000")
+	y := c.confined(f, lines, func(context.Context, []string) {}, func() bool { return true })
+	f.told("F10 a tenth of a processor", y)
 }
