@@ -15,8 +15,8 @@ import (
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 )
 
-// TestGapsAreTold: what no webhook is shown stands in a condition of the binding that guards the install.
-func TestGapsAreTold(t *testing.T) {
+// TestT29GapsAreTold: what no webhook is shown stands in a condition of the binding that guards the install.
+func TestT29GapsAreTold(t *testing.T) {
 	scheme := runtime.NewScheme()
 	object := func(group, kind, name string, spec map[string]any) client.Object {
 		gv := schema.GroupVersion{Group: group, Version: "v1"}

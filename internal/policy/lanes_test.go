@@ -384,7 +384,7 @@ func children() []situation {
 		}},
 		{"a namespace ends", func(t tier.Tier) Facts { return ns(t, change.Present) }},
 		{"a namespace does not end", func(t tier.Tier) Facts { return ns(t, change.Absent) }},
-		{"a mirror Pod", func(t tier.Tier) Facts {
+		{"T-30: a mirror Pod", func(t tier.Tier) Facts {
 			f := by(child(t, change.Create, core("Pod"), "pods", "", "Node"), "system:node:n1", "system:nodes")
 			f.Owner.ID = change.ObjectID{Kind: "Node", Name: "n1"}
 			return f
