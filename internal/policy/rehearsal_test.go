@@ -46,3 +46,18 @@ func TestArgoCDMayShowTheDifference(t *testing.T) {
 		t.Errorf("a tier that only audits came to %s", v.Enforcement)
 	}
 }
+
+// TestT30MirrorPodsAreReported: what a node makes of its own files can be refused by nobody, and is told.
+func TestT30MirrorPodsAreReported(t *testing.T) {
+	for _, s := range situations() {
+		if s.name != "T-30: a mirror Pod" {
+			continue
+		}
+		v := Admit(s.make(production()))
+		if told := v.Status().Warnings; v.Outcome != Allow || len(told) != 1 || !strings.Contains(told[0], "cannot judge what a node makes by itself") {
+			t.Errorf("%s with the warnings %q", v.Outcome, told)
+		}
+		return
+	}
+	t.Error("no such situation")
+}
