@@ -157,6 +157,11 @@ func (x *exchange) judge(ctx context.Context) {
 		x.timer.Reset(left)
 	}
 	v := x.s.judge.Judge(ctx, x.req)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// What a judge says because its time is over is no verdict, whoever of it and the timer is first.
+		x.late()
+		return
+	}
 	x.decide(x.req, &v)
 }
 

@@ -218,6 +218,20 @@ func TestR8Deadline(t *testing.T) {
 	}
 }
 
+// TestR8AVerdictAtTheDeadline: a judge that answers because its time is over has given no verdict,
+// whichever of it and the timer comes first.
+func TestR8AVerdictAtTheDeadline(t *testing.T) {
+	f := serve(t, judgeFunc(func(ctx context.Context, req *change.Request) policy.Verdict {
+		<-ctx.Done()
+		return open(ctx, req)
+	}), Options{})
+	for range 100 {
+		if got := f.ask(t, "/validate?timeout=20ms", encoded(t)); got.Allowed {
+			t.Fatalf("answer: %+v", got)
+		}
+	}
+}
+
 // TestDeadlineOfJudge: the judge gets what the API server says it waits, less the margin.
 func TestDeadlineOfJudge(t *testing.T) {
 	s := New(judgeFunc(open), Options{})
