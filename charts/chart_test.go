@@ -242,6 +242,7 @@ func TestBadValues(t *testing.T) {
 	for set, want := range map[string]string{
 		"gate.replicas=0":                       "minimum",
 		"gate.replica=3":                        "additional properties",
+		"gate.maxStaleness=9s":                  "maxStaleness",
 		"gate.memory=512":                       "gate",
 		"tls.mode=none":                         "tls",
 		"tls.mode=existingSecret":               "tls.existingSecret.name is needed",
