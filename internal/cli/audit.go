@@ -86,13 +86,13 @@ func auditResult(out io.Writer, audits []Audit, format string) error {
 	}
 	for _, a := range audits {
 		fmt.Fprintf(&b, "%s, tier %s: %d as delivered, %d behind, %d drifted, %d missing, %d inherited\n",
-			a.Namespace, a.Tier, a.Bound, len(a.Behind), len(a.Drifted), len(a.Missing), len(a.Inherited))
+			shown(a.Namespace), shown(a.Tier), a.Bound, len(a.Behind), len(a.Drifted), len(a.Missing), len(a.Inherited))
 		for _, part := range []struct {
 			word    string
 			objects []string
 		}{{"drifted", a.Drifted}, {"missing", a.Missing}, {"inherited", a.Inherited}, {"behind", a.Behind}, {"unread", a.Unread}} {
 			for _, object := range part.objects {
-				fmt.Fprintf(&b, "  %-10s %s\n", part.word, object)
+				fmt.Fprintf(&b, "  %-10s %s\n", part.word, shown(object))
 			}
 		}
 	}

@@ -78,7 +78,7 @@ func Run(ctx context.Context, rooms Rooms, args []string, out, errs io.Writer) i
 		return ExitYes
 	}
 	if text := told(c, err); text != "" {
-		_, _ = fmt.Fprintln(errs, "fairway: "+text)
+		_, _ = fmt.Fprintln(errs, "fairway: "+lines(text))
 	}
 	var exit *Exit
 	if errors.As(err, &exit) {

@@ -38,7 +38,7 @@ func doctorCommand(rooms Rooms) *cobra.Command {
 			if !found.Refused {
 				return &Exit{Code: ExitNo, Err: fmt.Errorf("NOT ENFORCED: the API server admitted a forged proof: %s", found.Text)}
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), "enforced: the API server asked Fairway, which refused: "+found.Text)
+			_, err = fmt.Fprintln(c.OutOrStdout(), "enforced: the API server asked Fairway, which refused: "+lines(found.Text))
 			return err
 		},
 	}

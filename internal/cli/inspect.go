@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func checkCommand(rooms Rooms) *cobra.Command {
 				if i.Verdict == "Allow" {
 					mark, text = "yes", admitted(i)
 				}
-				if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %s in %s (tier %s, source %s): %s\n", mark, short(i.Commit), i.Namespace, i.Tier, i.Source, text); err != nil {
+				if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %s in %s (tier %s, source %s): %s\n", mark, short(i.Commit), shown(i.Namespace), shown(i.Tier), shown(i.Source), lines(text)); err != nil {
 					return err
 				}
 			}
@@ -160,7 +161,7 @@ func admitted(i Inspection) string {
 	if len(i.Approvers) == 0 {
 		return "would be admitted"
 	}
-	return "would be admitted, approved by " + strings.Join(i.Approvers, ", ")
+	return "would be admitted, approved by " + strings.Join(allShown(i.Approvers), ", ")
 }
 
 // verdictExit is the exit code of the worst verdict.
@@ -181,48 +182,54 @@ func verdictExit(found []Inspection) error {
 	return &Exit{Code: code}
 }
 
+// writeJSON writes a value so that a terminal can show it: what cannot be seen is escaped, which JSON reads as the same.
 func writeJSON(out io.Writer, v any) error {
-	enc := json.NewEncoder(out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, escaped(b.String()))
+	return err
 }
 
 // explain prints one inspection as a story: what, who, when, why, by whom, and what is missing.
 func explain(out io.Writer, i Inspection) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %s, tier %s: %s\n", short(i.Commit), i.Namespace, i.Tier, i.Verdict)
-	fmt.Fprintf(&b, "  what      %s (%s of source %s, %s branch %s)\n", i.Subject, objects(i.Objects), i.Source, i.Repository, i.Branch)
-	fmt.Fprintf(&b, "  who       %s\n  when      %s\n", i.Author, i.When.UTC().Format(time.RFC3339))
+	fmt.Fprintf(&b, "%s in %s, tier %s: %s\n", short(i.Commit), shown(i.Namespace), shown(i.Tier), i.Verdict)
+	fmt.Fprintf(&b, "  what      %s (%s of source %s, %s branch %s)\n", shown(i.Subject), objects(i.Objects), shown(i.Source), shown(i.Repository), shown(i.Branch))
+	fmt.Fprintf(&b, "  who       %s\n  when      %s\n", shown(i.Author), i.When.UTC().Format(time.RFC3339))
 	for _, t := range i.Trailers {
-		fmt.Fprintf(&b, "  why       %s\n", t)
+		fmt.Fprintf(&b, "  why       %s\n", shown(t))
 	}
 	approved := "nobody"
 	if len(i.Approvers) > 0 {
-		approved = strings.Join(i.Approvers, ", ")
+		approved = strings.Join(allShown(i.Approvers), ", ")
 	}
 	fmt.Fprintf(&b, "  approved  %s\n", approved)
 	fmt.Fprintf(&b, "  since     %s\n", short(i.Base))
 	for _, s := range i.Steps {
 		line := s.State
 		if len(s.Approvers) > 0 {
-			line += ", approved by " + strings.Join(s.Approvers, ", ")
+			line += ", approved by " + strings.Join(allShown(s.Approvers), ", ")
 		}
-		fmt.Fprintf(&b, "            %s  %s (%s)\n", short(s.Commits[len(s.Commits)-1]), s.Subject, line)
+		fmt.Fprintf(&b, "            %s  %s (%s)\n", short(s.Commits[len(s.Commits)-1]), shown(s.Subject), line)
 	}
 	for _, f := range i.Findings {
 		if f.Outcome == "Allow" {
 			continue
 		}
-		fmt.Fprintf(&b, "  missing   [%s] %s: %s\n", f.Code, f.Reason, f.Detail)
+		fmt.Fprintf(&b, "  missing   [%s] %s: %s\n", f.Code, f.Reason, shown(f.Detail))
 		if len(f.Who) > 0 {
-			fmt.Fprintf(&b, "            who can: %s\n", strings.Join(f.Who, ", "))
+			fmt.Fprintf(&b, "            who can: %s\n", strings.Join(allShown(f.Who), ", "))
 		}
 		if f.Remedy != "" {
-			fmt.Fprintf(&b, "            next: %s\n", f.Remedy)
+			fmt.Fprintf(&b, "            next: %s\n", shown(f.Remedy))
 		}
 	}
 	for _, path := range i.Differs {
-		fmt.Fprintf(&b, "  differs   %s\n", path)
+		fmt.Fprintf(&b, "  differs   %s\n", shown(path))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

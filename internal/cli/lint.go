@@ -75,7 +75,7 @@ func lintResult(c *cobra.Command, problems []Problem, format string) error {
 		if p.Where != "" {
 			where = p.Where + ": "
 		}
-		if _, err := fmt.Fprintf(out, "%s: %s%s\n", level, where, p.Text); err != nil {
+		if _, err := fmt.Fprintf(out, "%s: %s%s\n", level, shown(where), lines(p.Text)); err != nil {
 			return err
 		}
 	}

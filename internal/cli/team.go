@@ -75,7 +75,7 @@ func (s TeamSync) print(out, beside io.Writer) error {
 		names []string
 	}{{"added", s.Added}, {"removed", s.Removed}} {
 		for _, name := range change.names {
-			if _, err := fmt.Fprintf(beside, "%s: %s\n", change.verb, name); err != nil {
+			if _, err := fmt.Fprintf(beside, "%s: %s\n", change.verb, shown(name)); err != nil {
 				return err
 			}
 		}
