@@ -30,6 +30,7 @@ func serve(t *testing.T, f *forge) (address string, opts Options) {
 	}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, ok := r.BasicAuth(); !ok || user != "robot" || password != "hunter2" {
+			w.Header().Set("WWW-Authenticate", "Basic")
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -190,5 +191,32 @@ func TestT38RemoteIsNotQuoted(t *testing.T) {
 		if strings.Contains(got, coded[:4]) || !strings.Contains(got, want) {
 			t.Errorf("%q is told as %q, want %q in it and nothing of the remote's", said, got, want)
 		}
+	}
+}
+
+// TestCloneTrustsTheUsersAuthority: whoever works behind an authority of their own tells git so by its variables, and a
+// statement still reaches the remote. A variable that has git trust anybody is not passed on.
+func TestCloneTrustsTheUsersAuthority(t *testing.T) {
+	f := newForge(t)
+	f.git("config", "http.receivepack", "true")
+	f.set("refs/heads/main", f.commit("0", ground))
+	address, opts := serve(t, f)
+	address = strings.Replace(address, "https://example.com", "https://robot:hunter2@127.0.0.1", 1)
+	ref := ApprovalRefs + "alice"
+	for _, tt := range []struct {
+		name, variable, value string
+		reaches               bool
+	}{
+		{"told nothing", "GIT_TRACE", "0", false},
+		{"told to trust anybody", "GIT_SSL_NO_VERIFY", "1", false},
+		{"told of the authority", "GIT_SSL_CAINFO", opts.CAFile, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv(tt.variable, tt.value)
+			err := f.clone().FetchLog(ctx(t), address, ref)
+			if (err == nil) != tt.reaches || err != nil && !strings.Contains(err.Error(), "certificate") {
+				t.Errorf("FetchLog: %v", err)
+			}
+		})
 	}
 }
