@@ -8,7 +8,7 @@ import (
 )
 
 // OpenEngines are the engines of a sealed install by which somebody could get around the gates, in words and
-// sorted: those whose own namespace is open, since whoever can place a Pod there is that engine, with all its rights, the
+// sorted: those whose own namespace keeps nobody out, since whoever can place a Pod there is that engine, with all its rights, the
 // reading of Fairway's keys among them as a rule; and those of sources while the install lists none, since of an
 // engine that is not listed no gate judges what it brings to the system namespaces.
 func OpenEngines(w *tier.World) []string {
@@ -22,8 +22,8 @@ func OpenEngines(w *tier.World) []string {
 		if !is || w.Install.Unhooked(namespace) {
 			continue
 		}
-		if t, _ := w.Tier(namespace); t.Lane == tier.Open {
-			gaps = append(gaps, "who can place a Pod in "+namespace+", which is open, acts as the engine "+user)
+		if t, _ := w.Tier(namespace); !t.Refuses() {
+			gaps = append(gaps, "who can place a Pod in "+namespace+", whose tier refuses nothing, acts as the engine "+user)
 		}
 	}
 	if len(w.Install.Engines) == 0 {

@@ -12,20 +12,23 @@ import (
 func TestT18OpenEngines(t *testing.T) {
 	account := func(namespace string) string { return "system:serviceaccount:" + namespace + ":engine" }
 	w := &tier.World{
-		Tiers:      map[string]tier.Tier{"free": {Name: "free", Lane: tier.Open}, "strict": {Name: "strict", Lane: tier.Gated}},
-		Namespaces: map[string]tier.Namespace{"flux": {Name: "flux"}, "argo": {Name: "argo"}, "kube-system": {Name: "kube-system"}},
-		Bindings:   map[string]tier.Binding{"argo": {Namespace: "argo", Name: "tier", Tier: "strict"}},
+		Tiers:      map[string]tier.Tier{"free": {Name: "free", Lane: tier.Open}, "strict": {Name: "strict", Lane: tier.Gated}, "warned": {Name: "warned", Lane: tier.Gated, Enforcement: tier.Warn}},
+		Namespaces: map[string]tier.Namespace{"flux": {Name: "flux"}, "argo": {Name: "argo"}, "kube-system": {Name: "kube-system"}, "new": {Name: "new"}},
+		Bindings:   map[string]tier.Binding{"argo": {Namespace: "argo", Name: "tier", Tier: "strict"}, "new": {Namespace: "new", Name: "tier", Tier: "warned"}},
 		Cluster:    &tier.Binding{},
 		Install: tier.Install{
 			DefaultTier: "free", System: []string{"kube-system"},
-			Engines: []string{account("flux"), account("argo"), account("kube-system"), account("gone"), "pipeline"},
+			Engines: []string{account("flux"), account("argo"), account("kube-system"), account("gone"), account("new"), "pipeline"},
 		},
 	}
 	if got := OpenEngines(w); got != nil {
 		t.Errorf("before the install is sealed: %q", got)
 	}
 	w.Install.Sealed = true
-	want := []string{"who can place a Pod in flux, which is open, acts as the engine system:serviceaccount:flux:engine"}
+	want := []string{
+		"who can place a Pod in flux, whose tier refuses nothing, acts as the engine system:serviceaccount:flux:engine",
+		"who can place a Pod in new, whose tier refuses nothing, acts as the engine system:serviceaccount:new:engine",
+	}
 	if diff := cmp.Diff(want, OpenEngines(w)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

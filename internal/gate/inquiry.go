@@ -215,12 +215,12 @@ func (c *inquiry) system() {
 }
 
 // brought judges what an engine brings to a namespace by its tier. Those of the cluster and of Fairway itself
-// are judged by the cluster binding's tier as well unless they were bound to one that is not open, since who
+// are judged by the cluster binding's tier as well unless they were bound to one that refuses, since who
 // can place something there is beyond every tier.
 func (c *inquiry) brought(namespace string) {
 	t, b := c.world.Tier(namespace)
 	judges := []tier.Tier{t}
-	if c.world.Install.Unhooked(namespace) && (b == nil || t.Lane == tier.Open) {
+	if c.world.Install.Unhooked(namespace) && (b == nil || !t.Refuses()) {
 		cluster, _ := c.world.ClusterTier()
 		judges = append(judges, cluster)
 	}

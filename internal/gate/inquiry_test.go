@@ -28,6 +28,7 @@ func sealedWorld() *tier.World {
 			"staging":    {Name: "staging", Digest: "t", Selector: labelled("staging"), Rank: 1},
 			"production": {Name: "production", Digest: "p", Selector: labelled("production"), Rank: 2},
 			"platform":   {Name: "platform", Digest: "x"},
+			"recorded":   {Name: "recorded", Digest: "r", Enforcement: tier.Audit},
 		},
 		Namespaces: map[string]tier.Namespace{
 			"shop":           {Name: "shop", UID: "1", Labels: map[string]string{"stage": "production"}},
@@ -36,15 +37,17 @@ func sealedWorld() *tier.World {
 			"fairway-system": {Name: "fairway-system", UID: "4", Labels: map[string]string{"stage": "staging"}},
 			"kube-system":    {Name: "kube-system", UID: "5"},
 			"network":        {Name: "network", UID: "6"},
+			"storage":        {Name: "storage", UID: "7"},
 		},
 		Bindings: map[string]tier.Binding{
 			"play": {Namespace: "play", Name: "tier", Tier: "sandbox"},
 			"old":  {Namespace: "old", Name: "tier", Tier: "production"},
 
 			"network": {Namespace: "network", Name: "tier", Tier: "production"},
+			"storage": {Namespace: "storage", Name: "tier", Tier: "recorded"},
 		},
 		Cluster: &cluster,
-		Install: tier.Install{Namespace: "fairway-system", DefaultTier: "sandbox", Sealed: true, System: []string{"kube-system", "network"}, Engines: []string{"engine"}},
+		Install: tier.Install{Namespace: "fairway-system", DefaultTier: "sandbox", Sealed: true, System: []string{"kube-system", "network", "storage"}, Engines: []string{"engine"}},
 	}
 }
 
@@ -154,10 +157,10 @@ func TestRuling06BindingTiers(t *testing.T) {
 		},
 		"named cluster elsewhere":       {asked(change.Create, tb, "play", "cluster", "", binding("play", "cluster", "sandbox")), []string{"platform", "sandbox", "(unreadable binding)"}},
 		"a tier that is not there":      {asked(change.Create, tb, "shop", "tier", "", binding("shop", "tier", "nothing")), []string{"platform", "production", "nothing"}},
-		"a team":                        {asked(change.Update, own("Team"), "", "shop", "{}", "{}"), []string{"platform", "production", "staging"}},
+		"a team":                        {asked(change.Update, own("Team"), "", "shop", "{}", "{}"), []string{"platform", "production", "recorded", "staging"}},
 		"a break-glass for the cluster": {asked(change.Create, own("BreakGlass"), "fairway-system", "b", "", "{}"), []string{"platform"}},
 		"a break-glass elsewhere":       {asked(change.Create, own("BreakGlass"), "shop", "b", "", "{}"), []string{"production"}},
-		"another version":               {asked(change.Update, change.Kind{Group: "fairway.dev", Version: "v9", Kind: "EnvironmentTier"}, "", "sandbox", "{}", "{}"), []string{"platform", "production", "staging"}},
+		"another version":               {asked(change.Update, change.Kind{Group: "fairway.dev", Version: "v9", Kind: "EnvironmentTier"}, "", "sandbox", "{}", "{}"), []string{"platform", "production", "recorded", "staging"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, begun(tt.req).tierNames()); diff != "" {
@@ -209,7 +212,7 @@ func TestT15ChainedObjects(t *testing.T) {
 		"from a sandbox into production": {asked(change.Create, pointer, "play", "p", "", "shop"), []string{"sandbox", "production"}, []string{"cluster"}},
 		"taken away from production":     {asked(change.Update, pointer, "play", "p", "shop", "play"), []string{"sandbox", "production"}, []string{"cluster"}},
 		"deleted":                        {asked(change.Delete, pointer, "play", "p", "shop", ""), []string{"sandbox", "production"}, []string{"cluster"}},
-		"everywhere":                     {asked(change.Create, pointer, "play", "p", "", "*"), []string{"sandbox", "platform", "staging", "production"}, []string{"cluster"}},
+		"everywhere":                     {asked(change.Create, pointer, "play", "p", "", "*"), []string{"sandbox", "platform", "staging", "production", "recorded"}, []string{"cluster"}},
 		"within its own tier":            {asked(change.Create, pointer, "old", "p", "", "shop"), []string{"production"}, []string{"tier", "cluster"}},
 		"into a sandbox":                 {asked(change.Create, pointer, "old", "p", "", "play"), []string{"production"}, []string{"tier", "cluster"}},
 		"nowhere":                        {asked(change.Create, pointer, "play", "p", "", ""), []string{"sandbox"}, []string{"tier", "cluster"}},
@@ -242,6 +245,7 @@ func TestT18EnginesInSystemNamespaces(t *testing.T) {
 		"engine":                           {"engine", "kube-system", []string{"sandbox", "platform"}, []string{"cluster"}},
 		"engine, in Fairway's own":         {"engine", "fairway-system", []string{"staging", "platform"}, []string{"cluster"}},
 		"engine, in one that has an owner": {"engine", "network", []string{"production"}, []string{"tier", "cluster"}},
+		"engine, in one that is recorded":  {"engine", "storage", []string{"recorded", "platform"}, []string{"tier", "cluster"}},
 		"engine, elsewhere":                {"engine", "play", []string{"sandbox"}, []string{"tier"}},
 		"somebody else":                    {"root", "kube-system", []string{"sandbox"}, nil},
 	} {

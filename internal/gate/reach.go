@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/change"
@@ -34,7 +35,7 @@ func within(d canon.Changes, lane tier.Controller, repeats []string, op change.O
 		return change.FoundIf(op == change.Create || op == change.Delete || len(lane.OwnerKinds) > 0), nil
 	}
 	var patterns []canon.PathPattern
-	for _, f := range slices.Concat(lane.Fields, repeats) {
+	for _, f := range slices.Concat(lane.Fields, besides(lane.Fields, repeats)) {
 		p, err := canon.ParsePattern(f)
 		if err != nil {
 			return change.CouldNotTell, nil
@@ -43,6 +44,15 @@ func within(d canon.Changes, lane tier.Controller, repeats []string, op change.O
 	}
 	beyond := d.Outside(patterns...)
 	return change.FoundIf(len(beyond) == 0), beyond
+}
+
+// besides are the repeated fields that a lane may set with others: those of which it may set a neighbour. A lane
+// that may not begin an operation must not be able to begin one that asks for nothing new.
+func besides(fields, repeats []string) []string {
+	return slices.DeleteFunc(slices.Clone(repeats), func(repeat string) bool {
+		of := repeat[:strings.LastIndexByte(repeat, '.')+1]
+		return of == "" || !slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, of) })
+	})
 }
 
 // attested says whether the request touches what Git attests: a field that the engine of a source

@@ -40,7 +40,7 @@ type Settings struct {
 
 // Compile makes a World of kinds. It never fails: what cannot be compiled is left out and named in
 // World.Problems. Before is the World in force, or nil: a namespace on its way out keeps the
-// binding it had there (ruling 8).
+// binding it had there (ruling 8), and a sealed install whose binding is gone the engines that it listed.
 func Compile(k Kinds, s Settings, before *tier.World) *tier.World {
 	c := compiler{world: &tier.World{
 		Tiers: map[string]tier.Tier{}, Bindings: map[string]tier.Binding{}, Namespaces: map[string]tier.Namespace{},
@@ -57,6 +57,9 @@ func Compile(k Kinds, s Settings, before *tier.World) *tier.World {
 	c.aliases()
 	for _, b := range k.Bindings {
 		c.binding(b, s.Namespace)
+	}
+	if c.world.Cluster == nil && s.Sealed && before != nil {
+		c.world.Install.Engines = before.Install.Engines // or nobody would judge what they bring to system namespaces
 	}
 	c.oneKey()
 	for _, ns := range k.Namespaces {

@@ -59,6 +59,37 @@ func TestRuling08ANamespaceThatEndsKeepsItsTier(t *testing.T) {
 	}
 }
 
+// TestT18EnginesOfASealThatIsGone: what engines bring to the namespaces of the cluster is judged on when the binding
+// that lists them goes, and one that lists others stands above what was before.
+func TestT18EnginesOfASealThatIsGone(t *testing.T) {
+	const own = "fairway-system"
+	listing := func(engines ...string) Kinds {
+		return Kinds{Bindings: []v1alpha1.TierBinding{
+			{ObjectMeta: metav1.ObjectMeta{Namespace: own, Name: "cluster"}, Spec: v1alpha1.TierBindingSpec{Tier: "production", Install: &v1alpha1.Install{Engines: engines}}},
+		}}
+	}
+	settings := Settings{Namespace: own, Sealed: true}
+	sealed := Compile(listing("flux"), settings, nil)
+	gone := Compile(Kinds{}, settings, sealed)
+	for name, tt := range map[string]struct {
+		world *tier.World
+		want  []string
+	}{
+		"listed":          {sealed, []string{"flux"}},
+		"gone":            {gone, []string{"flux"}},
+		"gone for long":   {Compile(Kinds{}, settings, gone), []string{"flux"}},
+		"listed anew":     {Compile(listing("argo"), settings, gone), []string{"argo"}},
+		"listing none":    {Compile(listing(), settings, sealed), nil},
+		"never sealed":    {Compile(Kinds{}, Settings{Namespace: own}, sealed), nil},
+		"seen by nobody":  {Compile(Kinds{}, settings, nil), nil},
+		"of a new memory": {Compile(Kinds{}, settings, NewState().World()), nil},
+	} {
+		if diff := cmp.Diff(tt.want, tt.world.Install.Engines); diff != "" {
+			t.Errorf("%s: engines (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestSigstoreRootsAreTheTeamsOwn: a key names a trust root of its own team, and one that names none
 // has none, and is said so. The trust root is a policy input: a new one has old proofs judged again.
 func TestSigstoreRootsAreTheTeamsOwn(t *testing.T) {

@@ -98,6 +98,12 @@ type Tier struct {
 	Controllers []Controller
 }
 
+// Refuses reports whether the tier keeps anything out. An open one does not, and no more does one that warns or
+// records.
+func (t Tier) Refuses() bool {
+	return t.Lane != Open && t.Enforcement != Warn && t.Enforcement != Audit
+}
+
 // Selector chooses namespaces by their labels.
 type Selector interface {
 	Matches(labels map[string]string) bool
