@@ -75,7 +75,7 @@ fuzz: ## Fuzz every target for a short while (FUZZTIME=10s each)
 
 .PHONY: faults
 faults: tools ## Break what can be broken under load for most of an hour, on a real control plane
-	$(GO) test -timeout 120m -count 1 -v -run '^(TestFaults|TestF13TwoVersions|TestT47Rotation)$$' ./e2e -fault-time 20s -fault-rounds 10 -fault-clients 16 -fault-leaves 100 \
+	$(GO) test -timeout 120m -count 1 -v -run '^(TestFaults|TestF13TwoVersions|TestT47Rotation|TestT49TiersFlip)$$' ./e2e -fault-time 20s -fault-rounds 10 -fault-clients 16 -fault-leaves 100 -flip-times 1000 \
 		-fault-confine=$$([ "$$(id -u)" = 0 ] && echo true || echo false)
 
 .PHONY: bench

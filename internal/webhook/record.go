@@ -37,6 +37,7 @@ func (s *Server) record(x *exchange, req *change.Request, v *policy.Verdict, cau
 		slog.String("user", cut(req.User.Name, longestLogged)),
 		slog.Bool("dryRun", req.DryRun),
 		slog.String("tier", v.Tier),
+		slog.Int64("tierGeneration", v.Generation),
 		slog.String("lane", string(v.Lane)),
 		slog.String("verdict", v.Outcome.String()),
 		slog.Bool("admitted", v.Admits()),
