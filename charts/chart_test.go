@@ -278,6 +278,7 @@ var cases = map[string][]string{
 		"seal.key=SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "image.pullSecrets={regcred}", "gate.tolerations[0].key=x",
 		"image.gate.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000", "prover.interval=30s",
 		"prover.hooks.enabled=true", "prover.hooks.from[0].namespaceSelector.matchLabels.name=ingress",
+		"networkPolicy.apiServer[0].ipBlock.cidr=10.0.0.0/28",
 	},
 }
 
