@@ -24,6 +24,11 @@ func lint(ctx context.Context, o cli.LintOptions) ([]cli.Problem, error) {
 	}
 	world := store.Compile(kinds, store.Settings{Namespace: o.Own, Sealed: true}, nil)
 	problems := []cli.Problem{}
+	wrong, err := misfits(kinds)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, wrong...)
 	for _, text := range world.Problems {
 		problems = append(problems, cli.Problem{Kind: "NotInForce", Text: text})
 	}

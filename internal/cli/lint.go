@@ -27,7 +27,7 @@ func lintCommand(rooms Rooms) *cobra.Command {
 		Use:   "lint [--dir DIR | --kubeconfig FILE]",
 		Short: "Find rules that the people there are can never meet, and kinds that are not in force",
 		Long: "Find rules that nobody can meet.\n\nFor each gated tier and binding, and for every possible author, lint proves that the approvals can be given\n" +
-			"by the people there are. Where not, it names the author and the missing role. A person without whom\nnothing can be admitted is a warning. So are ways out: break-glass and roll-back must be open to the people\nthere are, and not hang on one of them.\n\n" +
+			"by the people there are. Where not, it names the author and the missing role. A person without whom\nnothing can be admitted is a warning. So are ways out: break-glass and roll-back must be open to the people\nthere are, and not hang on one of them.\nWhat an API server would refuse in the files, a misspelt word above all, is named; its rules in CEL are not tried.\n\n" +
 			"Exit codes: 0 all can be met, 1 something cannot, 2 usage, 3 cannot tell.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

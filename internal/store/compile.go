@@ -80,7 +80,7 @@ func (c *compiler) tier(in v1alpha1.EnvironmentTier) {
 		Name: in.Name, Generation: in.Generation, Digest: digest(in.Spec), Rank: int(in.Spec.Rank),
 		Lane: tier.Lane(in.Spec.Lane), Enforcement: tier.Enforcement(in.Spec.Enforcement),
 		Branches: in.Spec.Source.Branches, Declared: tier.Declared(cmp.Or(in.Spec.Source.Declared, v1alpha1.DeclaredOptional)),
-		Reciprocal: in.Spec.Reciprocal == v1alpha1.ReciprocalRequired,
+		Reciprocal: in.Spec.Reciprocal != "" && in.Spec.Reciprocal != v1alpha1.ReciprocalNotRequired, // files may say anything
 		Connect:    tier.Policy(in.Spec.Connect), Scale: tier.Policy(in.Spec.Scale),
 		Controllers: controllers(in.Spec.Controllers),
 		Signatures:  tier.SignatureRule{Require: tier.EveryCommit},
@@ -196,7 +196,7 @@ func (c *compiler) people(teams []v1alpha1.Team) {
 // principal compiles one person. A key that names none of the team's trust roots has none: nothing counts by it, but
 // what it revokes stays revoked.
 func principal(in v1alpha1.Principal, roots map[string]string) tier.Principal {
-	out := tier.Principal{Name: in.Name, Robot: in.Kind == v1alpha1.PrincipalRobot, Emails: in.Emails, Users: in.Users}
+	out := tier.Principal{Name: in.Name, Robot: in.Kind != "" && in.Kind != v1alpha1.PrincipalPerson, Emails: in.Emails, Users: in.Users}
 	for _, a := range in.Accounts {
 		out.Accounts = append(out.Accounts, tier.Account{Kind: tier.ForgeKind(a.Forge), Host: a.Host, ID: a.ID})
 	}
@@ -211,7 +211,7 @@ func keys(in []v1alpha1.Key, roots map[string]string) []tier.Key {
 			k.PublicKey = roots[k.SigstoreRoot]
 		}
 		key := tier.Key{
-			Format: tier.KeyFormat(k.Format), Public: k.PublicKey, Compromised: k.Revocation == v1alpha1.KeyCompromised,
+			Format: tier.KeyFormat(k.Format), Public: k.PublicKey, Compromised: k.Revocation != "" && k.Revocation != v1alpha1.KeyRetired,
 			Identity: k.Identity, Issuer: k.Issuer, RevokedSerials: k.RevokedSerials,
 		}
 		if k.NotBefore != nil {

@@ -59,6 +59,23 @@ func TestRuling08ANamespaceThatEndsKeepsItsTier(t *testing.T) {
 	}
 }
 
+// TestWordsThatNobodyKnowsAreStrict: files are read without an API server that would refuse them. A word that is
+// none of a field's asks for the most, and never for less than the right one.
+func TestWordsThatNobodyKnowsAreStrict(t *testing.T) {
+	for _, word := range []string{"required", "robot", "compromised", "x"} {
+		w := Compile(Kinds{
+			Tiers: []v1alpha1.EnvironmentTier{{
+				ObjectMeta: metav1.ObjectMeta{Name: "t"},
+				Spec:       v1alpha1.EnvironmentTierSpec{Lane: v1alpha1.Lane(word), Reciprocal: v1alpha1.Reciprocal(word)},
+			}},
+		}, Settings{}, nil)
+		p := principal(v1alpha1.Principal{Name: "p", Kind: v1alpha1.PrincipalKind(word), Keys: []v1alpha1.Key{{Revocation: v1alpha1.KeyRevocation(word)}}}, nil)
+		if l := w.Tiers["t"]; l.Lane == tier.Open || !l.Reciprocal || !p.Robot || !p.Keys[0].Compromised {
+			t.Errorf("%q: lane %s, reciprocal %t, robot %t, compromised %t", word, l.Lane, l.Reciprocal, p.Robot, p.Keys[0].Compromised)
+		}
+	}
+}
+
 // TestT18EnginesOfASealThatIsGone: what engines bring to the namespaces of the cluster is judged on when the binding
 // that lists them goes, and one that lists others stands above what was before.
 func TestT18EnginesOfASealThatIsGone(t *testing.T) {
