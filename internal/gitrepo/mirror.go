@@ -155,28 +155,32 @@ func (m *Mirror) begin(ctx context.Context, format string) error {
 func (m *Mirror) sweep() error {
 	m.busy.Lock()
 	defer m.busy.Unlock()
+	refs := filepath.Join(m.git.dir, "refs") + string(filepath.Separator)
 	return filepath.WalkDir(m.git.dir, func(name string, d fs.DirEntry, err error) error {
-		base := filepath.Base(name)
+		base, ref := filepath.Base(name), strings.HasPrefix(name, refs) // whose name is the remote's to choose
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:
 			return err
-		case d.IsDir() && strings.HasPrefix(base, scratchPrefix):
+		case d.IsDir() && !ref && strings.HasPrefix(base, scratchPrefix):
 			return cmp.Or(os.RemoveAll(name), fs.SkipDir) //nolint:gosec // nobody else writes in the mirror's folder
 		case d.IsDir() && len(base) == 2 && filepath.Dir(name) == m.objects:
 			return fs.SkipDir // loose objects
-		case !d.IsDir() && leftover(base):
+		case !d.IsDir() && (!ref && leftover(base) || locks(base)):
 			return os.Remove(name) //nolint:gosec // as above
 		}
 		return nil
 	})
 }
 
+// leftover reports whether a file that is no ref was not finished, or keeps a pack.
 func leftover(base string) bool {
-	return base != lockName && (strings.HasSuffix(base, ".lock") || strings.HasSuffix(base, ".keep") ||
-		strings.HasPrefix(base, "tmp_"))
+	return strings.HasSuffix(base, ".keep") || strings.HasPrefix(base, "tmp_")
 }
+
+// locks reports whether a file is a lock of git's, which no ref can be called like.
+func locks(base string) bool { return base != lockName && strings.HasSuffix(base, ".lock") }
 
 // init makes an empty repository, without hooks or anything else that a template could bring.
 func (m *Mirror) init(ctx context.Context, format string) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,6 +142,46 @@ func TestMirrorIsTakenUpAgain(t *testing.T) {
 	scratch, err2 := filepath.Glob(filepath.Join(dir, scratchPrefix+"*"))
 	if len(left)+len(scratch) > 0 || err != nil || err2 != nil {
 		t.Errorf("left behind: %v %v (%v %v)", left, scratch, err, err2)
+	}
+}
+
+// TestT43SweepingLeavesRefs: the remote chooses the names of refs, and one that is called like what a killed process
+// leaves behind stays: a log whose last state is not known could be rewound unseen.
+func TestT43SweepingLeavesRefs(t *testing.T) {
+	f := newForge(t)
+	c0 := f.commit("0", ground)
+	c1 := f.commit("1", ground.with("a", "1"), c0)
+	names := []string{ApprovalRefs + "tmp_alice", ApprovalRefs + scratchPrefix + "x/y", ApprovalRefs + "x.keep", "refs/heads/tmp_main"}
+	for _, name := range names {
+		f.set(name, c1)
+	}
+	dir := t.TempDir()
+	open := func() *Mirror {
+		m, err := Open(dir, f.url(), Options{Branches: []string{"tmp_main"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := open()
+	if _, err := m.Fetch(ctx(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m = open()
+	defer m.Close()
+	for _, name := range names {
+		f.set(name, c0)
+	}
+	var want []Moved
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		want = append(want, Moved{name, c1, c0, true})
+	}
+	moved, err := m.Fetch(ctx(t))
+	if diff := cmp.Diff(want, moved); diff != "" || err != nil {
+		t.Errorf("what was rewound (-want +got), error %v:\n%s", err, diff)
 	}
 }
 
