@@ -109,21 +109,6 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// TestP1Allocations: what the front allocates beyond decoding leaves room within the bar of ten for
-// the judge.
-func TestP1Allocations(t *testing.T) {
-	data := sized(t, 6<<10)
-	p := new(parserPool).get()
-	decoding := testing.AllocsPerRun(200, func() {
-		if _, err := p.parse(data); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if all := testing.AllocsPerRun(200, newRig(data).once); all-decoding > 8 {
-		t.Errorf("%v allocations beyond the %v of decoding", all-decoding, decoding)
-	}
-}
-
 // BenchmarkLog is the front with the log line of each decision, beside BenchmarkHandler.
 func BenchmarkLog(b *testing.B) {
 	g := newRig(sized(b, 6<<10))
