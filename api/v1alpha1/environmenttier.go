@@ -230,7 +230,8 @@ type TrailerRule struct {
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9-]*$`
 	Key string `json:"key"`
 
-	// pattern is an RE2 expression that the whole value must match.
+	// pattern is an RE2 expression that the whole value must match. One whose counted repetitions multiply to
+	// more than 1000 steps is not taken, and a value above 1024 bytes matches nothing.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256

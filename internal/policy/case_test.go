@@ -187,7 +187,7 @@ func (s *story) readTier(t *testing.T, w []string) {
 	case "reciprocal":
 		s.tier.Reciprocal = true
 	case "trailer":
-		s.tier.Trailers = append(s.tier.Trailers, tier.TrailerRule{Key: arg[0], Pattern: regexp.MustCompile(arg[1]), Message: strings.Join(arg[2:], " ")})
+		s.tier.Trailers = append(s.tier.Trailers, tier.TrailerRule{Key: arg[0], Pattern: pattern(arg[1]), Message: strings.Join(arg[2:], " ")})
 	case "approval": // name minimum from [teams=a,b] [level=Forge] [authors=a,b]
 		n, err := strconv.Atoi(arg[1])
 		if err != nil {
@@ -383,4 +383,13 @@ func readCommit(t *testing.T, w []string) change.Commit {
 		c.Trailers = append(c.Trailers, change.Trailer{Key: key, Value: value})
 	}
 	return c
+}
+
+// pattern is one that can be read.
+func pattern(text string) tier.Pattern {
+	p, err := tier.ParsePattern(text)
+	if err != nil {
+		panic(err)
+	}
+	return p
 }

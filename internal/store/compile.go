@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -130,7 +129,7 @@ func (c *compiler) patterns(in v1alpha1.EnvironmentTier, out *tier.Tier) bool {
 	}
 	if in.Spec.Trace != nil {
 		for _, t := range in.Spec.Trace.Trailers {
-			pattern, err := regexp.Compile(`\A(?:` + t.Pattern + `)\z`)
+			pattern, err := tier.ParsePattern(t.Pattern)
 			if err != nil {
 				c.problem("tier %q: pattern of trailer %q: %v", in.Name, t.Key, err)
 				return false

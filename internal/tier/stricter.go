@@ -122,7 +122,7 @@ func sameTrailer(a, b TrailerRule) bool {
 	if !strings.EqualFold(a.Key, b.Key) {
 		return false
 	}
-	return a.Pattern == nil || b.Pattern != nil && a.Pattern.String() == b.Pattern.String()
+	return a.Pattern.whole == nil || a.Pattern.same(b.Pattern)
 }
 
 // stricterRollback: a window of 0 is no limit.

@@ -2,7 +2,6 @@ package tier
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -18,7 +17,7 @@ func strict() Tier {
 			{Name: "security", Minimum: 1, From: FromTeams, Teams: []string{"security"}},
 		},
 		Reciprocal: true,
-		Trailers:   []TrailerRule{{Key: "Ticket", Pattern: regexp.MustCompile(`[A-Z]+-\d+`)}},
+		Trailers:   []TrailerRule{{Key: "Ticket", Pattern: pattern(`[A-Z]+-\d+`)}},
 		Rollback:   RollbackRule{Enabled: true, Window: time.Hour, Approvals: 2},
 		BreakGlass: BreakGlassRule{MaxDuration: time.Hour, Approvals: 2},
 		Connect:    PolicyDeny, Scale: PolicyDeny,

@@ -6,11 +6,7 @@
 // to fill can only deny.
 package tier
 
-import (
-	"regexp"
-	"strings"
-	"time"
-)
+import "time"
 
 // Lane says whether a tier judges its changes. The zero value judges.
 type Lane string
@@ -141,23 +137,6 @@ func (l Level) Signed() bool { return l != LevelForge }
 // When limits a rule to some changes. Empty fields do not limit.
 type When struct {
 	AuthorIn []string // a contributor is in one of these teams
-}
-
-// TrailerRule asks for a trailer in the message of each commit that lands a change.
-type TrailerRule struct {
-	Key     string
-	Pattern *regexp.Regexp // matched against the whole value; nil matches nothing
-	Message string         // what to write, for people
-}
-
-// Matches reports whether a trailer satisfies the rule. Keys are compared without regard to letter
-// case, as git does.
-func (r TrailerRule) Matches(key, value string) bool {
-	if r.Pattern == nil || !strings.EqualFold(key, r.Key) {
-		return false
-	}
-	whole, err := regexp.Compile(`\A(?:` + r.Pattern.String() + `)\z`)
-	return err == nil && whole.MatchString(value)
 }
 
 // Tolerance lets fields differ that nobody owns, such as what a known mutating webhook adds.
