@@ -16,6 +16,9 @@ const (
 	// ConditionCoverageGap (TierBinding named cluster): True is the bad state: the cluster has ways to
 	// change objects that no gate is asked about and nothing else guards; the message names them.
 	ConditionCoverageGap = "CoverageGap"
+	// ConditionWebhookLoop (TierBinding named cluster): True is the bad state: webhooks of others wait for
+	// Fairway to start while Fairway waits for them; the message names them and says what to change.
+	ConditionWebhookLoop = "WebhookLoop"
 	// ConditionFetched (Repository): the mirror has all branches as the remote showed them at the last
 	// poll. False: the last fetch failed, and what was mirrored before is still used.
 	ConditionFetched = "Fetched"
@@ -64,5 +67,7 @@ const (
 	ReasonNoClusterBinding   = "NoClusterBinding"   // Unsealed: there is no cluster binding yet
 	ReasonCovered            = "Covered"            // CoverageGap: a gate is asked about everything
 	ReasonUnguarded          = "Unguarded"          // CoverageGap: the message names what is not
+	ReasonStartsAlone        = "StartsAlone"        // WebhookLoop: no webhook of others keeps Fairway from starting
+	ReasonWaitsInCircle      = "WaitsInCircle"      // WebhookLoop: the message names those that do
 	ReasonClusterBindingGone = "ClusterBindingGone" // Unsealed: the latch is set and the binding cannot be read: all is denied
 )

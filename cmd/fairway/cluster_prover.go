@@ -42,6 +42,7 @@ type proving struct {
 	auditor *controller.Auditor
 	argocd  *controller.ArgoCD
 	nudging *nudging
+	looping *looping
 	hooked  *forgeHooks
 	forges  *prometheus.Registry // metrics of forges
 
@@ -75,7 +76,7 @@ func startProving(ctx context.Context, o cli.ServeOptions, traces *telemetry.Tra
 
 // metrics are what the role shows, with those of what guards the configuration beside it.
 func (p *proving) metrics(guard *guarding) []prometheus.Collector {
-	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges, p.gaps, p.changes})
+	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges, p.gaps, p.changes, p.looping.loops})
 }
 
 // newProving adds the role to an install that has its keys.
@@ -120,6 +121,7 @@ func newProving(in *install) (*proving, error) {
 		hookOf: p.access.hookOf, ask: p.keeper.Ask, log: in.log, now: time.Now, of: map[string]*hookDoor{},
 	}
 	p.newGaps()
+	p.looping = newLooping(in, p.status)
 	p.nudging = newNudging(in)
 	p.auditor = newAuditor(in, &lister{client: in.cluster.dynamic, mapper: in.mapper})
 	in.hooks = append(in.hooks, hooks{
@@ -142,6 +144,11 @@ func (p *proving) work() []func(context.Context) error {
 		func(ctx context.Context) error {
 			p.gapBell.Ring()
 			return p.gapBell.Run(ctx, gapInterval, p.lookForGaps)
+		},
+		func(ctx context.Context) error {
+			bell := controller.NewBell(time.Second, time.Second)
+			bell.Ring()
+			return bell.Run(ctx, gapInterval, p.looping.look)
 		},
 	}
 }

@@ -70,7 +70,7 @@ func bad(c metav1.Condition) bool {
 	switch c.Type {
 	case v1alpha1.ConditionReady, v1alpha1.ConditionFetched, v1alpha1.ConditionForgeAsked:
 		return c.Status == metav1.ConditionFalse
-	case v1alpha1.ConditionRewound, v1alpha1.ConditionCoverageGap:
+	case v1alpha1.ConditionRewound, v1alpha1.ConditionCoverageGap, v1alpha1.ConditionWebhookLoop:
 		return c.Status == metav1.ConditionTrue
 	}
 	return false

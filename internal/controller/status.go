@@ -48,6 +48,7 @@ type Status struct {
 	fetches map[string]Fetch
 	glasses map[objectName]Glass
 	gaps    *[]string // nil: not known
+	loops   *[]string // the same
 }
 
 type (
@@ -175,6 +176,9 @@ func (s *Status) binding(o *v1alpha1.TierBinding, w *tier.World) {
 		set(&o.Status.Conditions, o.Generation, unsealed(w))
 		if gaps, known := s.gapsNow(); known {
 			set(&o.Status.Conditions, o.Generation, coverage(gaps))
+		}
+		if loops, known := s.loopsNow(); known {
+			set(&o.Status.Conditions, o.Generation, looped(loops))
 		}
 	}
 }
