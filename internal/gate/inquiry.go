@@ -36,7 +36,7 @@ type inquiry struct {
 func (g *Gate) begin(req *change.Request) *inquiry {
 	w := g.rooms.World()
 	c := &inquiry{world: w, facts: policy.Facts{
-		Request: *req, Install: w.Install, People: w.People, Now: g.rooms.Now(),
+		Request: *req, Install: w.Install, People: w.People, Repositories: w.Repositories, Now: g.rooms.Now(),
 		Sealed: change.FoundIf(w.Install.Sealed), ClusterBinding: change.FoundIf(w.Cluster != nil),
 	}}
 	switch {

@@ -192,10 +192,13 @@ func (q *question) refuse(v Verdict) Verdict {
 	if v.Proof != nil {
 		v.Commit = v.Proof.Commit
 	}
-	waits := true
+	waits, repository := true, ""
+	if v.Proof != nil {
+		repository = q.f.Repositories[v.Proof.Key.Repository].URL
+	}
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		f.Remedy = fill(f.Remedy, v.Commit, v.Namespace)
+		f.Remedy = fill(f.Remedy, v.Commit, v.Namespace, repository)
 		waits = waits && (f.Code == CodeBeingProven || f.Code == CodeJudgedAgain)
 	}
 	if v.Outcome = worst(v.Findings); waits && v.Outcome == Pending {

@@ -81,7 +81,8 @@ const (
 	CodeUnheard     Code = "FW403"
 )
 
-// Entry explains one code. In Remedy {commit} and {namespace} stand for those of the case.
+// Entry explains one code. In Remedy {commit}, {namespace} and {repository}, an address, stand for those of the
+// case.
 type Entry struct {
 	Code   Code
 	Name   string // one word, for the first line of a message
@@ -109,9 +110,9 @@ func Codes() []Entry {
 
 		{CodeTier, "UnknownTier", "no such tier", "The tier does not exist or could not be read, so nothing is admitted in it.", "Create the EnvironmentTier, or correct the name in the TierBinding."},
 		{CodeBranch, "NotOnBranch", "not on a protected branch", "The commit is not on the first-parent chain of a branch from which the tier takes commits.", "Land the change on the protected branch of the source."},
-		{CodeCoverage, "NotCovered", "not covered by a review", "What landed is not proven to be what somebody looked at: a direct push, or a merge whose result differs from the reviewed change.", "Have exactly what landed approved: fairway approve {commit}"},
-		{CodeApproval, "NeedsApproval", "needs approval", "An approval rule of the tier is not filled by enough different people who did not write the change.", "Ask one of those named to run: fairway approve {commit}"},
-		{CodeReciprocity, "NeedsOtherTeam", "needs approval by another team", "Everybody who approved is of the contributors' own teams.", "Ask somebody of another team to run: fairway approve {commit}"},
+		{CodeCoverage, "NotCovered", "not covered by a review", "What landed is not proven to be what somebody looked at: a direct push, or a merge whose result differs from the reviewed change.", "Have exactly what landed approved: fairway approve {commit} --repository {repository}"},
+		{CodeApproval, "NeedsApproval", "needs approval", "An approval rule of the tier is not filled by enough different people who did not write the change.", "Ask one of those named to run: fairway approve {commit} --repository {repository}"},
+		{CodeReciprocity, "NeedsOtherTeam", "needs approval by another team", "Everybody who approved is of the contributors' own teams.", "Ask somebody of another team to run: fairway approve {commit} --repository {repository}"},
 		{CodeSignature, "NotSigned", "not signed by a known person", "A commit does not carry a good signature of somebody whom the tier lists.", "Sign the commits with a key that is registered in a Team, and land them again."},
 		{CodeTrailer, "TrailerMissing", "trailer missing", "The message of the change lacks a trailer that the tier asks for.", "Land the change again with the trailer in the message of the commit or of the merge."},
 		{CodeRender, "NotRendered", "does not render", "The source does not render at the commit.", "Run to see why: fairway explain {commit} -n {namespace}"},

@@ -31,7 +31,7 @@ func TestCodes(t *testing.T) {
 		if dangerous(e.Reason + " " + e.Means + " " + e.Remedy + " " + e.Name) {
 			t.Errorf("%s could be taken for an immutable-field error", e.Code)
 		}
-		left := fill(e.Remedy, webCommit, "shop") + fill(e.Remedy, "", "")
+		left := fill(e.Remedy, webCommit, "shop", "https://git.example.com/apps") + fill(e.Remedy, "", "", "")
 		if strings.ContainsAny(left, "{}") {
 			t.Errorf("%s has an unknown place in its remedy: %s", e.Code, left)
 		}
@@ -87,7 +87,7 @@ func reference() string {
 	b.WriteString("# Verdicts\n\nThis page is written by `go test ./internal/policy -run TestReferenceIsFresh -update`.\n")
 	b.WriteString("\n## Codes\n\nA code is stable: its meaning never changes. A denial begins with the code that weighs most.\n\n| code | name | reason | meaning | what to do |\n|---|---|---|---|---|\n")
 	for _, e := range Codes() {
-		remedy := strings.NewReplacer("{commit}", "COMMIT", "{namespace}", "NAMESPACE").Replace(e.Remedy)
+		remedy := strings.NewReplacer("{commit}", "COMMIT", "{namespace}", "NAMESPACE", "{repository}", "URL").Replace(e.Remedy)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", e.Code, e.Name, e.Reason, e.Means, remedy)
 	}
 	b.WriteString("\n## Rules of a tier\n\nAll rules of a gated tier speak about each commit, in this order; the worst of what they say is the verdict.\nOnly missing approvals leave a commit pending.\n\n| rule | codes | what it asks |\n|---|---|---|\n")

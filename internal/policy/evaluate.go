@@ -27,7 +27,7 @@ func Evaluate(t tier.Tier, b tier.Binding, people tier.People, ev change.Evidenc
 		v.Findings = append(v.Findings, bounded(r.judge(c))...)
 	}
 	for i := range v.Findings {
-		v.Findings[i].Remedy = fill(v.Findings[i].Remedy, ev.Commit.ID, b.Namespace)
+		v.Findings[i].Remedy = fill(v.Findings[i].Remedy, ev.Commit.ID, b.Namespace, ev.URL)
 	}
 	if v.Outcome = worst(v.Findings); v.Outcome == Allow {
 		v.Lane = LaneProven
@@ -158,8 +158,8 @@ func doubtful(o Outcome, detail string) string {
 	return "could not rule out that " + detail
 }
 
-// fill puts the commit and namespace of the case into a remedy.
-func fill(remedy, commit, namespace string) string {
+// fill puts the commit, the namespace and the address of the repository of a case into a remedy.
+func fill(remedy, commit, namespace, repository string) string {
 	if !strings.Contains(remedy, "{") {
 		return remedy
 	}
@@ -172,5 +172,8 @@ func fill(remedy, commit, namespace string) string {
 	if namespace == "" {
 		remedy = strings.ReplaceAll(remedy, " -n {namespace}", "")
 	}
-	return strings.NewReplacer("{commit}", plain(commit), "{namespace}", plain(namespace)).Replace(remedy)
+	if repository = typed(repository); repository == "" {
+		remedy = strings.ReplaceAll(remedy, " --repository {repository}", "")
+	}
+	return strings.NewReplacer("{commit}", plain(commit), "{namespace}", plain(namespace), "{repository}", repository).Replace(remedy)
 }

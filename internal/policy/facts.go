@@ -18,7 +18,9 @@ type Facts struct {
 	Binding tier.Binding // whose sources may deliver the object; the zero value has none
 	Install tier.Install
 	People  tier.People
-	Now     time.Time
+	// Repositories are those of the install, by name, for their addresses to be told.
+	Repositories map[string]tier.Repository
+	Now          time.Time
 	// NamespaceUID is that of the live namespace; of Fairway's own for cluster-scoped objects.
 	NamespaceUID string
 	// Ending: the namespace has a deletionTimestamp.

@@ -60,6 +60,7 @@ func audited() tier.Tier {
 // install that is sealed. Every stage is gathered, and nothing was found.
 func request(t tier.Tier, op change.Operation, kind change.Kind, resource, name, user string) Facts {
 	f := Facts{
+		Repositories: map[string]tier.Repository{"deploy": {URL: "https://git.example.com/deploy"}},
 		Request: change.Request{
 			Operation: op, Kind: kind, Resource: change.Resource{Group: kind.Group, Version: kind.Version, Resource: resource},
 			Namespace: "shop", Name: name, User: change.User{Name: user},

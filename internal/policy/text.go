@@ -72,6 +72,16 @@ func link(address string) string {
 	return address
 }
 
+// typed is the address of a repository as somebody would type it in a command; empty where it is long, would have
+// to be quoted, or might hold a password.
+func typed(address string) string {
+	_, rest, https := strings.Cut(address, "https://")
+	if len(address) > linkLimit/2 || https && strings.Contains(rest, "@") || strings.ContainsFunc(address, func(r rune) bool { return !isNameRune(r) }) {
+		return ""
+	}
+	return address
+}
+
 func isNameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/@+", r)
 }

@@ -53,6 +53,20 @@ func FuzzQuote(f *testing.F) {
 	})
 }
 
+// TestAddressesThatCanBeTyped: an address stands in a command as it is, or not at all.
+func TestAddressesThatCanBeTyped(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://git.example.com/shop/apps": true, "ssh://git@git.example.com:2222/apps.git": true, "git@git.example.com:shop/apps": true,
+		"file:///srv/apps": true, "https://robot:s3cret@git.example.com/apps": false, "https://git.example.com/a b": false,
+		"https://git.example.com/$(id)": false, "https://git.example.com/a;b": false, "": false, "https://git.example.com/" + strings.Repeat("a", 100): false,
+	} {
+		line := fill("run: fairway approve {commit} --repository {repository}", webCommit, "shop", address)
+		if strings.HasSuffix(line, " --repository "+address) != want || strings.Contains(line, "--repository") != want {
+			t.Errorf("%q: %s", address, line)
+		}
+	}
+}
+
 // hostile is a verdict every foreign text of which is one of three pieces.
 func hostile(a, b, c string, o Outcome, retry time.Duration, enforcement tier.Enforcement) Verdict {
 	f := proven(production(), func(x *Candidate) {
@@ -65,6 +79,7 @@ func hostile(a, b, c string, o Outcome, retry time.Duration, enforcement tier.En
 	f.Tiers[0].Name, f.Candidates[0].Proof.Judgements[0].Tier, f.Candidates[0].Standings[0].Tier = b, b, b
 	f.Request.User.Name, f.Origin.Conflicts, f.Origin.Commit = c, []string{a, b}, c
 	f.Grants = []Grant{{Name: a, User: c, Requester: b}}
+	f.Repositories = map[string]tier.Repository{f.Candidates[0].Proof.Key.Repository: {URL: b}}
 	v := Admit(f)
 	if o != Allow || v.Outcome != Allow {
 		v.Outcome = o

@@ -32,7 +32,7 @@ func TestZeroFactsNeverAllow(t *testing.T) {
 		}
 	}
 	unneeded := []string{
-		"Install", "People", "Now", "NamespaceUID", "Ending", "Sealed", "ClusterBinding", "SealingWrite", "Shape", "SelfSigned",
+		"Install", "People", "Repositories", "Now", "NamespaceUID", "Ending", "Sealed", "ClusterBinding", "SealingWrite", "Shape", "SelfSigned",
 		"Owner", "Reach", "Attested", "Origin", "Making", "Renders", "Grants", "Binding",
 	}
 	full := proven(production())
