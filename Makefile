@@ -96,7 +96,7 @@ e2e-kind-offline: ## Start the gate's image as the chart does, where nothing can
 	e2e/kind/offline.sh
 
 .PHONY: e2e-kubelet
-e2e-kubelet: ## Run that story on a kubelet built from source, where no image can be pulled (needs root, containerd, a mirror of Debian)
+e2e-kubelet: ## Run that story on a kubelet built from source, with network policies, where no image can be pulled (needs root, containerd, ipset, a mirror of Debian)
 	e2e/kind/kubelet.sh
 
 .PHONY: licenses

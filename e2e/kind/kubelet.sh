@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The story of docs/install.md where no image can be pulled: the chart's pods on a real kubelet, which is built
 # from source. The images are made here, of the binary alone and of Debian's packages; they hold what
-# hack/image says. It needs root, containerd, runc, iptables, debootstrap, and a mirror of Debian.
+# hack/image says. Network policies are enforced, and pods try whom they reach (T-31). It needs root, containerd, runc,
+# iptables, ipset, debootstrap, and a mirror of Debian.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,6 +11,7 @@ trap 'rm -rf "$work"' EXIT
 version=$(sed -n 's/^version: //p' charts/fairway/Chart.yaml)
 hack/controlplane/build.sh >/dev/null
 hack/kubelet/build.sh >/dev/null
+hack/kuberouter/build.sh >/dev/null
 make --no-print-directory build
 
 image() { # image NAME ROOT ENTRYPOINT: an archive of one layer, as `docker save` writes them
@@ -60,6 +62,8 @@ spec:
   hostPath: {path: $work/state}
 EOF
 go build -o "$work/node" ./e2e/node
+go build -o "$work/reach" ./e2e/kind/reach
+export BEFORE_UNINSTALL=$work/reach
 kubectl=$(hack/controlplane/build.sh)/kubectl
 "$work/node" -image "$work/pause.tar" -image "$work/fairway-gate.tar" -image "$work/fairway-prover.tar" -- \
-	bash -c '"$1" apply -f "$2/volume.yaml" && exec e2e/kind/page.sh 10.244.0.1 "$2/certificates" --set tls.mode=builtIn' bash "$kubectl" "$work"
+	bash -c '"$1" apply -f "$2/volume.yaml" && exec e2e/kind/page.sh 10.244.0.1 "$2/certificates" --set tls.mode=builtIn --set "networkPolicy.apiServer[0].ipBlock.cidr=10.244.0.1/32"' bash "$kubectl" "$work"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Run the commands of docs/install.md on the cluster of KUBECONFIG: page.sh ADDRESS CERTIFICATES [FLAGS of helm
 # install]. The repository that the page asks for is on this machine, where pods reach it at ADDRESS; CERTIFICATES
-# is what certificate.sh has made for it.
+# is what certificate.sh has made for it. BEFORE_UNINSTALL is a program to run, with FLEET, before the page takes
+# all away.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -38,6 +39,10 @@ exec "$helm" "\${args[@]}"
 EOT
 chmod +x "$work/bin/helm"
 sed -n '/^```bash$/,/^```$/{/^```/d;p}' docs/install.md > "$work/page.sh"
+if [ -n "${BEFORE_UNINSTALL:-}" ]; then
+	grep -q '^helm uninstall' "$work/page.sh"
+	sed -i '/^helm uninstall/i "$BEFORE_UNINSTALL"' "$work/page.sh"
+fi
 cd "$work/page"
 FLEET="https://$address:9418/fleet.git" PATH="$work/bin:$PATH" bash -euxo pipefail ../page.sh
 echo "the story of docs/install.md is true"

@@ -1,10 +1,11 @@
 // Command node runs a command against a real cluster of one node on this machine: the control plane that the
-// tests use, with kube-scheduler, kubelet, kube-proxy, containerd and a bridge for the network of pods. Nothing
-// is pulled; the images that pods name are imported before. The command finds the cluster in KUBECONFIG.
+// tests use, with kube-scheduler, kubelet, kube-proxy, containerd, a bridge for the network of pods, and kube-router,
+// which enforces network policies. Nothing is pulled; the images that pods name are imported before. The command
+// finds the cluster in KUBECONFIG.
 //
 //	node -image FILE... -- COMMAND...
 //
-// It needs root, Linux, containerd, runc, iptables and ip, and takes back what it made of the machine's network.
+// It needs root, Linux, containerd, runc, iptables, ipset and ip, and takes back what it made of the machine's network.
 package main
 
 import (

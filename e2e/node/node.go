@@ -24,7 +24,9 @@ const (
 	bridge = "fairway0"
 	host   = "10.244.0.1" // the machine, as pods see it
 	pods   = "10.244.0.0/24"
-	door   = host + ":6443" // of the API server, which itself listens on loopback alone
+	// services is what the API server gives addresses of Services from.
+	services = "10.0.0.0/24"
+	door     = host + ":6443" // of the API server, which itself listens on loopback alone
 )
 
 // node is a machine of a cluster, with the cluster.
@@ -38,7 +40,7 @@ type node struct {
 	names      net.PacketConn // where names are answered
 	socket     string         // containerd's
 	bridged    bool
-	proxied    bool
+	ruled      bool // there may be rules of the node's programs
 }
 
 // start returns when pods can be scheduled.
@@ -155,19 +157,22 @@ func (n *node) components(ctx context.Context) error {
 	if err := os.WriteFile(config, []byte(fmt.Sprintf(kubelet, n.socket, filepath.Join(n.cluster.Dir, "client-ca.crt"), filepath.Join(n.dir, "logs"), n.dir)), 0o600); err != nil {
 		return fmt.Errorf("configuring the kubelet: %w", err)
 	}
-	if err := n.run("kubelet", "system:node:"+name, []string{"system:nodes"}, "--config", config, "--hostname-override", name,
+	n.ruled = true
+	if _, err := n.run(n.program("kubelet"), "system:node:"+name, []string{"system:nodes"}, "--config", config, "--hostname-override", name,
 		"--node-ip", host, "--root-dir", filepath.Join(n.dir, "kubelet")); err != nil {
 		return err
 	}
-	if err := n.run("kube-scheduler", "system:kube-scheduler", nil, "--leader-elect=false", "--secure-port=0"); err != nil {
+	if _, err := n.run(n.program("kube-scheduler"), "system:kube-scheduler", nil, "--leader-elect=false", "--secure-port=0"); err != nil {
 		return err
 	}
-	n.proxied = true
-	if err := n.run("kube-proxy", "system:kube-proxy", nil, "--hostname-override", name, "--cluster-cidr", pods, "--proxy-mode", "iptables",
+	if _, err := n.run(n.program("kube-proxy"), "system:kube-proxy", nil, "--hostname-override", name, "--cluster-cidr", pods, "--proxy-mode", "iptables",
 		"--conntrack-max-per-core=0", "--healthz-bind-address=", "--metrics-bind-address=127.0.0.1:10249"); err != nil {
 		return err
 	}
-	return until(ctx, 2*time.Minute, "the node is ready", n.ready)
+	if err := until(ctx, 2*time.Minute, "the node is ready", n.ready); err != nil {
+		return err
+	}
+	return n.enforcePolicies(ctx)
 }
 
 // kubelet is its configuration: containerd's socket, the authority of clients, the folder of logs, and its own.
@@ -189,18 +194,20 @@ evictionHard: {memory.available: 1Mi, nodefs.available: 1%%, imagefs.available: 
 imageGCHighThresholdPercent: 100
 `
 
+// program is where one of the node's own is.
+func (n *node) program(name string) string { return filepath.Join(n.programs, name) }
+
 // run starts a component as somebody.
-func (n *node) run(program, user string, groups []string, args ...string) error {
+func (n *node) run(program, user string, groups []string, args ...string) (*controlplane.Program, error) {
 	config, err := n.cluster.ConfigFor(user, groups...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	file := filepath.Join(n.dir, program+".kubeconfig")
+	file := filepath.Join(n.dir, filepath.Base(program)+".kubeconfig")
 	if err := controlplane.WriteKubeconfig(file, config); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = n.cluster.Run(filepath.Join(n.programs, program), append(args, "--kubeconfig", file)...)
-	return err
+	return n.cluster.Run(program, append(args, "--kubeconfig", file)...)
 }
 
 func (n *node) ready(ctx context.Context) error {
@@ -244,7 +251,8 @@ func (n *node) complain(ctx context.Context) {
 	}
 	var all strings.Builder
 	files, _ := filepath.Glob(filepath.Join(n.dir, "logs", "*", "*", "*.log")) // the pattern is well formed
-	for _, file := range append(files, filepath.Join(n.cluster.Dir, "kubelet.log"), filepath.Join(n.cluster.Dir, "kube-proxy.log"), filepath.Join(n.cluster.Dir, "kube-scheduler.log")) {
+	for _, file := range append(files, filepath.Join(n.cluster.Dir, "kubelet.log"), filepath.Join(n.cluster.Dir, "kube-proxy.log"), filepath.Join(n.cluster.Dir, "kube-scheduler.log"),
+		filepath.Join(n.cluster.Dir, router+".log")) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			continue // it was not started

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,8 +28,8 @@ func (n *node) stop(ctx context.Context) error {
 	if n.cluster != nil {
 		errs = append(errs, n.cluster.Stop())
 	}
-	if n.proxied {
-		errs = append(errs, say(ctx, filepath.Join(n.programs, "kube-proxy"), "--cleanup"))
+	if n.ruled {
+		errs = append(errs, say(ctx, n.program("kube-proxy"), "--cleanup"), forgetRules(ctx))
 	}
 	if n.bridged {
 		for _, rule := range forwarding {
