@@ -30,6 +30,7 @@ build: ## Build the fairway binary into bin/
 test: tools ## Run all tests: units, the house, the real control plane, and each fuzz target for a moment (PKG=, TEST= narrow them)
 	$(GO) test -timeout $(TIMEOUT) -run '$(TEST)' $(PKG)
 ifeq ($(TEST) $(PKG),. ./...)
+	cd hack/monitoring && $(GO) test ./...
 	hack/fuzz.sh $(FUZZSHORT)
 endif
 
