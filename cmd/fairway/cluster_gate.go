@@ -41,7 +41,8 @@ func newJudging(in *install, ways rollbacks, making gate.Making) *judging {
 		World: in.state.World, Types: in.types, Proofs: in.index, Marks: in.deliveries, Live: live,
 		Records: records{state: in.state, ways: ways, selfSigned: j.selfSigned}, Making: making, Origins: origins{},
 		Engines: engines{live: live, world: in.state.World},
-		Age:     in.hearing.Age, Limit: in.o.MaxStaleness, Compile: store.Requested{Own: in.o.Namespace}, Key: in.keys.digest, Now: time.Now, Sealing: sealing(in.o),
+		Age:     in.hearing.Age, Limit: in.o.MaxStaleness, Compile: store.Requested{Own: in.o.Namespace},
+		Key: in.keys.digest, Now: time.Now, Sealing: sealing(in.o),
 	})
 	in.hooks = append(in.hooks, hooks{defined: live.Define})
 	return j

@@ -116,7 +116,7 @@ func addAll(w *fsnotify.Watcher, dir string) error {
 }
 
 // told logs what a look at a source found that the one before it did not: each look judges the newest
-// commit anew, and mostly there is nothing new in that.
+// commit anew, and mostly there is nothing new in that. What it remembers is of mostTold sources at most.
 func told(log logr.Logger) func(change.SourceKey, []change.Proof, error) {
 	var mu sync.Mutex
 	before := map[change.SourceKey][][]any{}
@@ -139,6 +139,9 @@ func told(log logr.Logger) func(change.SourceKey, []change.Proof, error) {
 				say("commit judged", "namespace", key.Namespace, "source", p.Source, "commit", p.Commit, "tier", j.Tier,
 					"admissible", j.Admissible.String(), "missing", strings.Join(j.Missing, "; "))
 			}
+		}
+		if _, known := before[key]; !known && len(before) >= mostTold {
+			clear(before) // most are of sources that are gone
 		}
 		before[key] = lines
 	}

@@ -88,7 +88,7 @@ func (m *mirrors) weigh(name string, at *mirrored, ref string, v attest.Verifier
 	return nil
 }
 
-// mostTold bounds what is remembered of what a person was told; then all may be told once more.
+// mostTold bounds what is remembered of what people were told; then all may be told once more.
 const mostTold = 10_000
 
 // tell alarms once.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/go-logr/logr/funcr"
@@ -39,5 +40,13 @@ func TestTold(t *testing.T) {
 		if diff := cmp.Diff(look.want, len(said)); diff != "" {
 			t.Errorf("%s: it said %q", look.name, said)
 		}
+	}
+	// What it remembers of sources that are gone has a bound.
+	for i := range mostTold {
+		tell(change.SourceKey{Namespace: strconv.Itoa(i)}, nil, unreadable)
+	}
+	said = nil
+	if tell(shop, []change.Proof{proof("c2", change.Absent, "approval")}, nil); len(said) != 1 {
+		t.Errorf("it remembers what a source was told before %d others: %q", mostTold, said)
 	}
 }
