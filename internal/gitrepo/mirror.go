@@ -90,9 +90,9 @@ func (m *Mirror) prepare(ctx context.Context) error {
 	if err := m.sweep(); err != nil {
 		return err
 	}
-	_, err = os.Stat(filepath.Join(m.git.dir, "HEAD"))
-	if !is || errors.Is(err, fs.ErrNotExist) {
-		return m.begin(ctx, "sha1")
+	head, err := os.ReadFile(filepath.Join(m.git.dir, "HEAD"))
+	if !is || errors.Is(err, fs.ErrNotExist) || err == nil && string(head) != noBranch {
+		return m.begin(ctx, "sha1") // power that failed may have left a claim and no head
 	}
 	return err
 }
@@ -112,6 +112,9 @@ func (m *Mirror) checkGit(ctx context.Context) error {
 	}
 	return nil
 }
+
+// noBranch is what HEAD says. No branch is the current one: nothing shall follow HEAD.
+const noBranch = "ref: refs/fairway/none\n"
 
 // claimName is the file that says which URL the directory mirrors. It is written when the repository is whole.
 const claimName = "fairway.url"
@@ -187,8 +190,7 @@ func (m *Mirror) init(ctx context.Context, format string) error {
 	if _, err := m.run(ctx, "init", "--quiet", "--bare", "--template=", "--object-format="+format); err != nil {
 		return err
 	}
-	// No branch is the current one: nothing shall follow HEAD.
-	return os.WriteFile(filepath.Join(m.git.dir, "HEAD"), []byte("ref: refs/fairway/none\n"), 0o600)
+	return os.WriteFile(filepath.Join(m.git.dir, "HEAD"), []byte(noBranch), 0o600)
 }
 
 // Close ends the processes of the mirror and lets go of its directory.

@@ -73,6 +73,8 @@ func TestAMirrorThatWasNotFinishedIsMadeAnew(t *testing.T) {
 		"an empty claim":                 {"fairway.url": ""},
 		"a repository without a claim":   {"HEAD": "ref: refs/heads/main\n", "config": "[core"},
 		"a claim without a repository":   {"fairway.url": f.url()},
+		"a claim and an empty head":      {"fairway.url": f.url(), "HEAD": ""},
+		"a claim and a head of zeros":    {"fairway.url": f.url(), "HEAD": strings.Repeat("\x00", 24), "config": "[core]\n\tbare = true\n"},
 		"an empty claim and an old head": {"fairway.url": "", "HEAD": "", "packed-refs": c0 + " refs/heads/gone\n"},
 	} {
 		dir := t.TempDir()
