@@ -8,9 +8,10 @@ import (
 )
 
 // OpenEngines are the engines of a sealed install by which somebody could get around the gates, in words and
-// sorted: those whose own namespace keeps nobody out, since whoever can place a Pod there is that engine, with all its rights, the
-// reading of Fairway's keys among them as a rule; and those of sources while the install lists none, since of an
-// engine that is not listed no gate judges what it brings to the system namespaces.
+// sorted: those whose own namespace keeps nobody out, since whoever can place a Pod there, connect to one or make a
+// token is that engine, with all its rights, the reading of Fairway's keys among them as a rule; and those of
+// sources while the install lists none, since of an engine that is not listed no gate judges what it brings to the
+// system namespaces.
 func OpenEngines(w *tier.World) []string {
 	if !w.Install.Sealed {
 		return nil
@@ -24,6 +25,8 @@ func OpenEngines(w *tier.World) []string {
 		}
 		if t, _ := w.Tier(namespace); !t.Refuses() {
 			gaps = append(gaps, "who can place a Pod in "+namespace+", whose tier refuses nothing, acts as the engine "+user)
+		} else if t.Connect == tier.PolicyAllow {
+			gaps = append(gaps, "who may connect to a Pod or make a token in "+namespace+", whose tier allows it, acts as the engine "+user)
 		}
 	}
 	if len(w.Install.Engines) == 0 {

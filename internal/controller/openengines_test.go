@@ -12,13 +12,13 @@ import (
 func TestT18OpenEngines(t *testing.T) {
 	account := func(namespace string) string { return "system:serviceaccount:" + namespace + ":engine" }
 	w := &tier.World{
-		Tiers:      map[string]tier.Tier{"free": {Name: "free", Lane: tier.Open}, "strict": {Name: "strict", Lane: tier.Gated}, "warned": {Name: "warned", Lane: tier.Gated, Enforcement: tier.Warn}},
-		Namespaces: map[string]tier.Namespace{"flux": {Name: "flux"}, "argo": {Name: "argo"}, "kube-system": {Name: "kube-system"}, "new": {Name: "new"}},
-		Bindings:   map[string]tier.Binding{"argo": {Namespace: "argo", Name: "tier", Tier: "strict"}, "new": {Namespace: "new", Name: "tier", Tier: "warned"}},
+		Tiers:      map[string]tier.Tier{"free": {Name: "free", Lane: tier.Open}, "strict": {Name: "strict", Lane: tier.Gated}, "warned": {Name: "warned", Lane: tier.Gated, Enforcement: tier.Warn}, "entered": {Name: "entered", Lane: tier.Gated, Connect: tier.PolicyAllow}},
+		Namespaces: map[string]tier.Namespace{"flux": {Name: "flux"}, "argo": {Name: "argo"}, "kube-system": {Name: "kube-system"}, "new": {Name: "new"}, "staging": {Name: "staging"}},
+		Bindings:   map[string]tier.Binding{"argo": {Namespace: "argo", Name: "tier", Tier: "strict"}, "new": {Namespace: "new", Name: "tier", Tier: "warned"}, "staging": {Namespace: "staging", Name: "tier", Tier: "entered"}},
 		Cluster:    &tier.Binding{},
 		Install: tier.Install{
 			DefaultTier: "free", System: []string{"kube-system"},
-			Engines: []string{account("flux"), account("argo"), account("kube-system"), account("gone"), account("new"), "pipeline"},
+			Engines: []string{account("flux"), account("argo"), account("kube-system"), account("gone"), account("new"), account("staging"), "pipeline"},
 		},
 	}
 	if got := OpenEngines(w); got != nil {
@@ -28,6 +28,7 @@ func TestT18OpenEngines(t *testing.T) {
 	want := []string{
 		"who can place a Pod in flux, whose tier refuses nothing, acts as the engine system:serviceaccount:flux:engine",
 		"who can place a Pod in new, whose tier refuses nothing, acts as the engine system:serviceaccount:new:engine",
+		"who may connect to a Pod or make a token in staging, whose tier allows it, acts as the engine system:serviceaccount:staging:engine",
 	}
 	if diff := cmp.Diff(want, OpenEngines(w)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
