@@ -165,7 +165,7 @@ func (g *Gate) renders(c *inquiry) []policy.RenderFact {
 }
 
 func (g *Gate) renderFact(c *inquiry, b tier.Binding, s tier.Source, t tier.Tier) policy.RenderFact {
-	fact := policy.RenderFact{Source: s.Name, Tier: t.Name, Delivered: g.hasDelivered(c, keyOf(b, s))}
+	fact := policy.RenderFact{Source: s.Name, Tier: t.Name, Recreate: s.Recreate, Via: s.Via, Delivered: g.hasDelivered(c, keyOf(b, s))}
 	p := g.newestAdmissible(keyOf(b, s), t.Name)
 	if p == nil || !judgedUnder(p, t.Name, c.world.PolicyDigest(t, b, s)) {
 		return fact // nothing to go by, or not judged yet by the tier as it is now (ruling 4)

@@ -150,6 +150,9 @@ type Standing struct {
 // RenderFact is what one source's proofs say about an object that is to be deleted (ruling 17).
 type RenderFact struct {
 	Source, Tier string
+	// Recreate and Via are the source's own: two bindings may have sources of one name.
+	Recreate tier.Recreate
+	Via      tier.Via
 	// Absent: the newest proof admissible at the tier does not render the object, in any version.
 	// A source without such a proof could not tell.
 	Absent change.Found

@@ -38,7 +38,7 @@ func (q *question) gone() Finding {
 		}
 		told[r.Source] = true
 		switch {
-		case r.Absent == change.Absent && !q.recreates(r) && !q.removesHook(r):
+		case r.Absent == change.Absent && !r.recreates() && !q.removesHook(r):
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders it")
 		case r.Fills == change.Present:
 			return unmet(CodeStillRendered, Deny, "source "+Quote(r.Source)+" renders what is in it")
@@ -70,19 +70,17 @@ func (q *question) gone() Finding {
 // removesHook reports whether the object is a hook, and whoever removes it one of those who run it: whom its source
 // lists, or else the engines of the install. To anybody else a hook is an object like others.
 func (q *question) removesHook(r RenderFact) bool {
-	s, ok := q.f.Binding.SourceNamed(r.Source)
-	if !ok || r.Hook != change.Present {
+	if r.Hook != change.Present {
 		return false
 	}
 	user := q.f.Request.User
-	if len(s.Via.Users)+len(s.Via.Claims) == 0 {
+	if len(r.Via.Users)+len(r.Via.Claims) == 0 {
 		return listed(q.f.Install.Engines, user.Name)
 	}
-	return s.Via.Delivers(user.Name, user.Extra)
+	return r.Via.Delivers(user.Name, user.Extra)
 }
 
 // recreates reports whether the engine may delete the object to make it anew.
-func (q *question) recreates(r RenderFact) bool {
-	s, ok := q.f.Binding.SourceNamed(r.Source)
-	return ok && s.Recreate == tier.RecreateAllow && r.LiveBound == change.Absent
+func (r RenderFact) recreates() bool {
+	return r.Recreate == tier.RecreateAllow && r.LiveBound == change.Absent
 }

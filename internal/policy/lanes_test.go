@@ -214,11 +214,11 @@ func deletions() []situation {
 		}},
 		{"re-created: the live object is no more what Git renders", func(t tier.Tier) Facts {
 			return with(deleted(t, change.Absent, change.Present), func(f *Facts) {
-				f.Binding.Sources[0].Recreate, f.Renders[0].LiveBound = tier.RecreateAllow, change.Absent
+				f.Renders[0].Recreate, f.Renders[0].LiveBound = tier.RecreateAllow, change.Absent
 			})
 		}},
 		{"re-created, though it is what Git renders", func(t tier.Tier) Facts {
-			return with(deleted(t, change.Absent, change.Present), func(f *Facts) { f.Binding.Sources[0].Recreate = tier.RecreateAllow })
+			return with(deleted(t, change.Absent, change.Present), func(f *Facts) { f.Renders[0].Recreate = tier.RecreateAllow })
 		}},
 		{"re-created by a source that may not", func(t tier.Tier) Facts {
 			return with(deleted(t, change.Absent, change.Present), func(f *Facts) { f.Renders[0].LiveBound = change.Absent })

@@ -31,7 +31,7 @@ func releases() []situation {
 	}
 	hook := func(live change.Found, via tier.Via, user string) func(tier.Tier) Facts {
 		return func(t tier.Tier) Facts {
-			return with(by(deleted(t, change.Absent, change.Present), user), func(f *Facts) { f.Renders[0].Hook, f.Binding.Sources[0].Via = live, via })
+			return with(by(deleted(t, change.Absent, change.Present), user), func(f *Facts) { f.Renders[0].Hook, f.Renders[0].Via = live, via })
 		}
 	}
 	ci := tier.Via{Engine: "CI", Users: []string{"deployer"}}
