@@ -10,7 +10,10 @@
 // rounds, and the median of each figure counts. Clients and servers share the machine: trust the
 // CPU time and the ratios, and take rates and latencies as rough.
 //
-// With -check the program fails where bar P2 is missed.
+// With -slow it holds slow connections to the last of the servers instead, of the first size, and tells what as
+// many good clients as the first number notice of them (T-32).
+//
+// With -check the program fails where bar P2 is missed, or with -slow those of T-32.
 package main
 
 import (
@@ -35,6 +38,7 @@ type plan struct {
 	rounds    int
 	asJSON    bool
 	check     bool
+	slow      int    // slow connections to hold; 0: compare servers
 	child     string // run this server, and measure nothing
 }
 
@@ -63,7 +67,8 @@ func flags(args []string) (plan, error) {
 	set.DurationVar(&p.warmup, "warmup", 500*time.Millisecond, "before each measurement")
 	set.IntVar(&p.rounds, "rounds", 3, "measurements of each cell; the median of each figure counts")
 	set.BoolVar(&p.asJSON, "json", false, "print JSON")
-	set.BoolVar(&p.check, "check", false, "fail where bar P2 is missed")
+	set.IntVar(&p.slow, "slow", 0, "hold so many slow connections for -duration, and tell what good clients notice")
+	set.BoolVar(&p.check, "check", false, "fail where bar P2 is missed, or with -slow those of T-32")
 	set.StringVar(&p.child, "serve", "", "run one server (the program calls itself with this)")
 	err := set.Parse(args)
 	if err != nil {
@@ -84,6 +89,9 @@ func flags(args []string) (plan, error) {
 func (p plan) run() error {
 	if p.child != "" {
 		return serveAsChild(p.child, p.sizes, os.Stdin, os.Stdout)
+	}
+	if p.slow > 0 {
+		return p.besideSlow(os.Stdout)
 	}
 	results, err := p.measure(os.Stderr)
 	if err != nil {
