@@ -105,6 +105,10 @@ func licences(m module) ([]string, error) {
 		if e.IsDir() || !strings.HasPrefix(name, "LICEN") && !strings.HasPrefix(name, "COPYING") && !strings.HasPrefix(name, "UNLICENSE") {
 			continue
 		}
+		// Source that is about licences, and the licence of documentation, which is in no binary.
+		if ext := filepath.Ext(name); ext == ".GO" || ext == ".DOCS" {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(m.Dir, e.Name()))
 		if err != nil {
 			return nil, err
