@@ -104,6 +104,14 @@ e2e-kubelet: ## Run that story on a kubelet built from source, with network poli
 licenses: ## List the licence of all that the binary is made of; fail where one may not be shipped
 	cd hack/licenses && $(GO) run .
 
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the binary calls (VULNDB=https://vuln.go.dev asks for today's)
+	hack/vulncheck/check.sh
+
+.PHONY: dist
+dist: ## Make the files of a release in dist/ (VERSION=v1.2.3, the chart's)
+	hack/release/dist.sh $(VERSION)
+
 .PHONY: reproduce
 reproduce: ## Build the binary twice in two places and fail where the two differ
 	hack/reproduce.sh

@@ -2,6 +2,8 @@ module github.com/fairway-dev/fairway
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	code.gitea.io/sdk/gitea v0.25.1
 	github.com/ProtonMail/go-crypto v1.5.2

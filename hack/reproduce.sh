@@ -10,8 +10,7 @@ trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
 for copy in one another-place; do
 	mkdir "$work/$copy"
 	git archive HEAD | tar -x -C "$work/$copy"
-	(cd "$work/$copy" && GOCACHE=$work/cache-$copy GOFLAGS=-buildvcs=false CGO_ENABLED=0 \
-		go build -trimpath -ldflags "-s -w -buildid= -X main.release=$version" -o "$work/fairway-$copy" ./cmd/fairway)
+	GOCACHE=$work/cache-$copy "$work/$copy/hack/release/binary.sh" "$version" "$work/fairway-$copy"
 done
 sha256sum "$work"/fairway-* | sed "s|$work/||"
 cmp "$work/fairway-one" "$work/fairway-another-place"

@@ -5,8 +5,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOFLAGS=-buildvcs=false \
-    go build -trimpath -ldflags "-s -w -buildid= -X main.release=$VERSION" -o /fairway ./cmd/fairway
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH hack/release/binary.sh "$VERSION" /fairway
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /fairway /fairway

@@ -6,8 +6,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOFLAGS=-buildvcs=false \
-    go build -trimpath -ldflags "-s -w -buildid= -X main.release=$VERSION" -o /fairway ./cmd/fairway
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH hack/release/binary.sh "$VERSION" /fairway
 
 # git 2.44 or newer, for GIT_NO_LAZY_FETCH.
 FROM debian:trixie-slim
