@@ -306,7 +306,7 @@ func TestGolden(t *testing.T) {
 // TestPoliciesAreTold: the guards know the namespaces of the install, and let cert-manager write what it is
 // asked for and nothing else. What they are told is put into their text, so a change of theirs must be seen.
 func TestPoliciesAreTold(t *testing.T) {
-	told := "request.userInfo.username == 'system:serviceaccount:cert-manager:cert-manager' && request.kind.kind == 'Secret'"
+	told := "request.userInfo.username == 'system:serviceaccount:cert-manager:cert-manager' && (request.kind.group in ['cert-manager.io', 'acme.cert-manager.io'] || request.kind.kind == 'Secret' && ['fairway-tls', 'fairway-ca']"
 	for _, tc := range []struct {
 		set, want string
 		absent    bool

@@ -282,8 +282,9 @@ func (g *guardedCluster) systemNamespaces(t *testing.T) {
 	const core, apps = "/api/v1/namespaces/kube-system", "/apis/apps/v1/namespaces/kube-system"
 	template := `{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}`
 	for path, body := range map[string]string{
-		core + "/serviceaccounts": `{"metadata":{"name":"robot"}}`,
-		apps + "/deployments":     `{"metadata":{"name":"web"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":` + template + `}}`,
+		core + "/serviceaccounts":        `{"metadata":{"name":"robot"}}`,
+		core + "/persistentvolumeclaims": `{"metadata":{"name":"book"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}`,
+		apps + "/deployments":            `{"metadata":{"name":"web"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":` + template + `}}`,
 	} {
 		if err := request(t, g.cluster.Config, "POST", path, body); err != nil {
 			t.Fatal(err)
@@ -295,6 +296,8 @@ func (g *guardedCluster) systemNamespaces(t *testing.T) {
 	}
 	for _, r := range [][3]string{
 		{"POST", core + "/serviceaccounts/robot/token", `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`},
+		{"DELETE", core + "/persistentvolumeclaims/book?dryRun=All", ""},
+		{"DELETE", core + "/persistentvolumeclaims?dryRun=All", ""},
 		{"PATCH", apps + "/deployments/web/scale", `{"spec":{"replicas":0}}`},
 		{"POST", "/apis/networking.k8s.io/v1/namespaces/kube-system/networkpolicies", `{"metadata":{"name":"none"},"spec":{"podSelector":{}}}`},
 		{"POST", "/apis/autoscaling/v2/namespaces/kube-system/horizontalpodautoscalers", `{"metadata":{"name":"web"},"spec":{"maxReplicas":1,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}}`},

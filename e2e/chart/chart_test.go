@@ -22,6 +22,10 @@ func TestCertManager(t *testing.T) {
 	}
 	l.tiers("production", "sandbox", "staging")
 
+	t.Run("T18 certificates are Fairway's", func(t *testing.T) {
+		l.as(t)
+		l.certificatesAreFairways()
+	})
 	t.Run("upgrade", func(t *testing.T) {
 		l.as(t)
 		if _, err := l.helm(l.args("upgrade", "gate.replicas=2")...); err != nil {

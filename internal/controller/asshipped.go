@@ -59,11 +59,11 @@ func demands(s admissionv1.ValidatingAdmissionPolicySpec) []string {
 }
 
 // What an install sets in the expressions of policies (charts/fairway/templates/policies.yaml): the namespaces of
-// engines, and the account that writes the Secrets of certificates.
+// engines, and the account of cert-manager, for its own kinds and the Secrets of certificates.
 var (
 	engineNamespaces = regexp.MustCompile(`\['?[-a-z0-9', ]*\]\.exists\(n, request\.userInfo\.username\.startsWith\('system:serviceaccount:' \+ n \+ ':'\)\)`)
-	certificateUser  = regexp.MustCompile(`^request\.userInfo\.username == '[A-Za-z0-9:._@/-]+' && request\.kind\.kind == 'Secret' && ` +
-		`\['fairway-tls', 'fairway-ca'\]\.exists\(n, \(object == null \? oldObject : object\)\.metadata\.name\.startsWith\(n\)\) \|\| `)
+	certificateUser  = regexp.MustCompile(`^request\.userInfo\.username == '[A-Za-z0-9:._@/-]+' && \(request\.kind\.group in \['cert-manager\.io', 'acme\.cert-manager\.io'\] \|\| ` +
+		`request\.kind\.kind == 'Secret' && \['fairway-tls', 'fairway-ca'\]\.exists\(n, \(object == null \? oldObject : object\)\.metadata\.name\.startsWith\(n\)\)\) \|\| `)
 )
 
 // ours is an expression without its line breaks and what an install sets in it.
