@@ -109,6 +109,8 @@ type install struct {
 
 	worldBell, statusBell, auditBell *controller.Bell
 
+	outages outages
+
 	synced []func() bool
 	ready  atomic.Bool
 }

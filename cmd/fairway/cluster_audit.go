@@ -87,7 +87,7 @@ func (p *proving) audit(ctx context.Context) error {
 	}
 	p.statusBell.Ring()
 	p.publish(ctx, bindings, sweeps)
-	return nil
+	return p.tellOutages(ctx, sweeps)
 }
 
 // Audited is one binding and what an audit of it found.

@@ -52,9 +52,13 @@ func (p *proving) lookForGaps(ctx context.Context) error {
 	unguarded, unread := p.policies.Look(ctx)
 	uncovered, unseen := p.lookForUncovered(ctx)
 	if err := errors.Join(err, unread, unseen); err != nil {
-		p.log.Info("nobody knows what no gate is asked about", "problem", err.Error())
+		if why := err.Error(); p.toldUnknown != why { // it is asked again every second
+			p.log.Info("nobody knows what no gate is asked about", "problem", why)
+			p.toldUnknown = why
+		}
 		return err
 	}
+	p.toldUnknown = ""
 	gaps = slices.Concat(unguarded, uncovered, controller.OpenEngines(p.state.World()), gaps)
 	p.gaps.Set(float64(len(gaps)))
 	if !slices.Equal(p.toldGaps, gaps) {

@@ -38,6 +38,8 @@ type guarding struct {
 	tampered *prometheus.CounterVec
 	paused   prometheus.Gauge
 
+	lit   moment      // before the last canary that a gate refused
+	dark  bool        // none has refused one since
 	tried atomic.Bool // the configuration was kept, or could not be: from then on the canary says which
 }
 
@@ -65,10 +67,15 @@ func newGuarding(in *install) *guarding {
 	g.guard = &controller.Guard{
 		Client: in.cluster.client, World: in.state.World, Now: time.Now, Answers: answers, Account: in.account,
 		Hooks: hooksOf(in.o),
-		Tampered: func(what string) {
+		Tampered: func(what string, entries []string) {
 			g.tampered.WithLabelValues(what).Inc()
-			g.log.Error(nil, "the webhook configuration was not left as Fairway made it; it is made again", "what", what)
-			g.warn("ConfigTampered", "the webhook configuration was "+what+" by somebody else and is made again", nil)
+			g.log.Error(nil, "the webhook configuration was not left as Fairway made it; it is made again", "what", what, "entries", entries)
+			in := ""
+			if len(entries) > 0 {
+				in = " in " + strings.Join(entries, ", ")
+			}
+			note := "the webhook configuration was " + what + " by somebody else and is made again" + in
+			g.warn("ConfigTampered", note[:min(len(note), 1000)], nil) // names are of letters, digits and dots
 			g.auditBell.Ring() // between two canaries nobody else learns of what went by
 		},
 		Paused: g.pause,
@@ -177,9 +184,11 @@ func (g *guarding) sing(ctx context.Context, before error) error {
 	}
 	asked, cancel := context.WithTimeout(ctx, canaryTimeout)
 	defer cancel()
+	at := g.written(asked)
 	now := controller.Canary(asked, g.cluster.client, forgedProof(g.o.Namespace))
 	if ctx.Err() == nil {
 		g.enforced(now, before)
+		g.passed(at, now, func() moment { return g.written(asked) })
 	}
 	return now
 }

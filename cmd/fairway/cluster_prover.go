@@ -53,6 +53,8 @@ type proving struct {
 	// uncovered is what the last look found that no gate is asked about.
 	uncovered []string
 	toldGaps  []string // that the log tells of
+	// toldUnknown is why nobody knows of gaps, as the log tells it.
+	toldUnknown string
 
 	logLook func(change.SourceKey, []change.Proof, error)
 

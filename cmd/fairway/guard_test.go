@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -36,6 +38,7 @@ type guardLab struct {
 	answer  error // to the canary
 	sweeps  chan struct{}
 	answers error // of the gates
+	version int   // of what was written last
 }
 
 func newGuardLab(t *testing.T) *guardLab {
@@ -48,6 +51,14 @@ func newGuardLab(t *testing.T) *guardLab {
 		}
 	}
 	l.api = fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, _ ...client.ListOption) error {
+			if l.version == 0 {
+				return errors.New("the API server is away")
+			}
+			l.version++
+			list.SetResourceVersion(strconv.Itoa(l.version))
+			return nil
+		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if _, canary := o.(*v1alpha1.ProvenCommit); canary {
 				return l.answer
@@ -131,6 +142,44 @@ func TestTheCanaryFailsAndRecovers(t *testing.T) {
 	}
 	if len(l.sweeps) > 0 {
 		t.Error("something was swept without a reason")
+	}
+}
+
+// TestAnOutageIsBetweenTwoCanaries: it begins before the last canary that a gate refused, and ends after the
+// first that one refuses again; a version that could not be read makes it longer, and never shorter.
+func TestAnOutageIsBetweenTwoCanaries(t *testing.T) {
+	l := newGuardLab(t)
+	if err := l.reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var before error
+	for i, step := range []struct {
+		name    string
+		version int // of the API server; 0: it does not say
+		answer  error
+		want    []string // of the outage that is over
+	}{
+		{"nobody knows since when", 10, errors.New("no"), nil},
+		{"it is over, and began before this process", 20, refusal("self.fairway.dev"), nil},
+		{"up", 30, refusal("self.fairway.dev"), nil},
+		{"up, and the version unread", 0, refusal("self.fairway.dev"), nil},
+		{"down", 50, errors.New("no"), nil},
+		{"still down", 60, nil, nil},
+		{"back, and the version unread", 0, refusal("self.fairway.dev"), nil},
+		{"back", 80, refusal("self.fairway.dev"), []string{"31", "82"}},
+		{"up again", 90, refusal("self.fairway.dev"), nil},
+		{"down again", 100, errors.New("no"), nil},
+		{"back again", 110, refusal("self.fairway.dev"), []string{"91", "112"}},
+	} {
+		l.version, l.answer = step.version, step.answer
+		before = l.sing(t.Context(), before)
+		var got []string
+		for _, o := range l.outages.take() {
+			got = append(got, o.After, o.Until)
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%d, %s: -want +got:\n%s", i, step.name, diff)
+		}
 	}
 }
 

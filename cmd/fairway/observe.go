@@ -31,6 +31,7 @@ type observer struct {
 	auditedAt *prometheus.GaugeVec
 	denials   prometheus.Counter
 	rejected  *prometheus.CounterVec
+	opened    *prometheus.CounterVec
 	silence   prometheus.Collector
 
 	age atomic.Pointer[func() time.Duration] // of what was heard last from the API server
@@ -58,6 +59,9 @@ func newObserver(traces *telemetry.Traces) *observer {
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairway_proofs_rejected_total", Help: "ProvenCommits that were not believed, by reason.",
 		}, []string{"reason"}),
+		opened: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairway_failed_open_objects_total", Help: "Objects written while no gate is known to have answered, by tier.",
+		}, []string{"tier"}),
 	}
 	o.silence = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_cluster_silence_seconds", Help: "How long ago the API server was last heard, on the watch that has been silent longest; 0 before the first.",
@@ -75,7 +79,7 @@ func (o *observer) hears(age func() time.Duration) { o.age.Store(&age) }
 
 // collectors are the observer's metrics.
 func (o *observer) collectors() []prometheus.Collector {
-	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected, o.silence}
+	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected, o.opened, o.silence}
 }
 
 // Look follows one look at a repository.

@@ -133,6 +133,7 @@ func TestT03UncoveredWritesAreTold(t *testing.T) {
 func TestT18UncoveredEnginesAreTold(t *testing.T) {
 	world := tiered()
 	world.Install.Sealed, world.Install.Engines = true, []string{"flux", "argo"}
+	ignore := admissionv1.Ignore
 	all := []string{"no gate is asked about anything by engines in fairway-system and 1 more"}
 	system := func(c *admissionv1.ValidatingWebhookConfiguration) *admissionv1.ValidatingWebhook {
 		return &c.Webhooks[slices.IndexFunc(c.Webhooks, func(h admissionv1.ValidatingWebhook) bool { return h.Name == hookSystem })]
@@ -152,6 +153,32 @@ func TestT18UncoveredEnginesAreTold(t *testing.T) {
 		"a namespace less": {func(c *admissionv1.ValidatingWebhookConfiguration) {
 			system(c).NamespaceSelector.MatchExpressions[0].Values = []string{"kube-system"}
 		}, []string{"no gate is asked about anything by engines in fairway-system"}},
+		"it fails open": {func(c *admissionv1.ValidatingWebhookConfiguration) { system(c).FailurePolicy = &ignore }, []string{
+			"no gate need answer for CONNECT of pods/exec by engines in fairway-system and 1 more",
+			"no gate need answer for CREATE of pods/eviction by engines in fairway-system and 1 more",
+			"no gate need answer for CREATE, DELETE, UPDATE of configmaps by engines in fairway-system and 1 more",
+			"no gate need answer for CREATE, DELETE, UPDATE of deployments of apps by engines in fairway-system and 1 more",
+			"no gate need answer for CREATE, DELETE, UPDATE of options of traps.example by engines in fairway-system and 1 more",
+			"no gate need answer for CREATE, DELETE, UPDATE of toys of toys.example by engines in fairway-system and 1 more",
+			"no gate need answer for UPDATE of deployments/scale of apps by engines in fairway-system and 1 more",
+			"no gate need answer for UPDATE of options/status of traps.example by engines in fairway-system and 1 more",
+		}},
+		"no deletion": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			system(c).Rules[0].Operations = []admissionv1.OperationType{"CREATE", "UPDATE", "CONNECT"}
+		}, []string{
+			"no gate is asked about DELETE of configmaps by engines in fairway-system and 1 more",
+			"no gate is asked about DELETE of deployments of apps by engines in fairway-system and 1 more",
+			"no gate is asked about DELETE of options of traps.example by engines in fairway-system and 1 more",
+			"no gate is asked about DELETE of toys of toys.example by engines in fairway-system and 1 more",
+		}},
+		"a condition more": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			h := system(c)
+			h.MatchConditions = append(h.MatchConditions, admissionv1.MatchCondition{Name: "mine", Expression: `request.userInfo.username != "flux"`})
+		}, all},
+		"some objects": {func(c *admissionv1.ValidatingWebhookConfiguration) {
+			system(c).ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
+		}, all},
+		"somebody else": {func(c *admissionv1.ValidatingWebhookConfiguration) { system(c).ClientConfig.Service.Name = "other" }, all},
 		"everybody is asked about": {func(c *admissionv1.ValidatingWebhookConfiguration) {
 			h := system(c)
 			h.MatchConditions = h.MatchConditions[:len(h.MatchConditions)-1]

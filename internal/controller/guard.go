@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +53,9 @@ type Guard struct {
 	// Answers reports whether the gates answer under a configuration. It is asked before one is made
 	// that was not there: a configuration without a gate behind it stops the cluster.
 	Answers func(ctx context.Context, client admissionv1.WebhookClientConfig) error
-	// Tampered is told of each change that was not ours, Paused whether an EmergencyLease is valid.
-	Tampered func(what string)
+	// Tampered is told of each change that was not ours, and of the entries that it is in; Paused whether an
+	// EmergencyLease is valid.
+	Tampered func(what string, entries []string)
 	Paused   func(bool)
 	Now      func() time.Time
 	// Account is the UID of the service account that it works by; empty: it has none.
@@ -93,7 +96,7 @@ func (g *Guard) Reconcile(ctx context.Context) error {
 		return nil
 	}
 	if g.mine > 0 && live.Generation != g.mine {
-		g.Tampered("changed")
+		g.Tampered("changed", differing(want.Webhooks, live.Webhooks))
 	}
 	live.Webhooks = want.Webhooks
 	if err := g.Client.Update(ctx, live); err != nil {
@@ -106,7 +109,7 @@ func (g *Guard) Reconcile(ctx context.Context) error {
 // create makes the configuration, once the gates answer under it.
 func (g *Guard) create(ctx context.Context, want *admissionv1.ValidatingWebhookConfiguration) error {
 	if g.mine > 0 {
-		g.Tampered("removed")
+		g.Tampered("removed", nil)
 		g.mine = 0
 	}
 	if err := g.Answers(ctx, want.Webhooks[0].ClientConfig); err != nil {
@@ -117,6 +120,20 @@ func (g *Guard) create(ctx context.Context, want *admissionv1.ValidatingWebhookC
 	}
 	g.mine = want.Generation
 	return nil
+}
+
+// differing are the names of entries that are not as they should be, are missing, or are nobody's, sorted.
+func differing(want, live []admissionv1.ValidatingWebhook) []string {
+	names := map[string]bool{}
+	for _, lists := range [][2][]admissionv1.ValidatingWebhook{{want, live}, {live, want}} {
+		for _, entry := range lists[0] {
+			same := func(other admissionv1.ValidatingWebhook) bool { return equality.Semantic.DeepEqual(entry, other) }
+			if !slices.ContainsFunc(lists[1], same) {
+				names[entry.Name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // keepBundles leaves to another who keeps the bundles what stands there; an entry that is new gets that

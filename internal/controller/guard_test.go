@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,10 +171,12 @@ func newWatchman(t *testing.T) *watchman {
 	}).Build()
 	m.Guard = &Guard{
 		Client: m.api, Hooks: testHooks, World: func() *tier.World { return m.world }, Now: func() time.Time { return time.Unix(1e9, 0) },
-		Bundle:   func() ([]byte, error) { return []byte("ca"), nil },
-		Answers:  func(context.Context, admissionv1.WebhookClientConfig) error { return m.answers },
-		Tampered: func(what string) { m.tampered = append(m.tampered, what) },
-		Paused:   func(is bool) { m.paused = is },
+		Bundle:  func() ([]byte, error) { return []byte("ca"), nil },
+		Answers: func(context.Context, admissionv1.WebhookClientConfig) error { return m.answers },
+		Tampered: func(what string, entries []string) {
+			m.tampered = append(m.tampered, strings.Join(append([]string{what}, entries...), " "))
+		},
+		Paused: func(is bool) { m.paused = is },
 	}
 	return m
 }
@@ -238,6 +241,8 @@ func TestT06TheGuardRestores(t *testing.T) {
 		want := Configure(m.world, testHooks, []byte("ca")).Webhooks
 		if diff := cmp.Diff(want, m.live(t).Webhooks); diff != "" || len(m.tampered) != before+1 {
 			t.Errorf("%s: %d alarms (-want +got):\n%s", name, len(m.tampered)-before, diff)
+		} else if names := strings.Fields(m.tampered[before])[1:]; !slices.Contains(names, hookStrict) || name != "no entries" && len(names) != 1 {
+			t.Errorf("%s: the alarm names %q", name, names)
 		}
 	}
 	if err := m.api.Delete(t.Context(), m.live(t)); err != nil {

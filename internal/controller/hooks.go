@@ -97,11 +97,16 @@ func Configure(w *tier.World, h Hooks, bundle []byte) *admissionv1.ValidatingWeb
 // fails open: what they deliver is judged where it arrives, and a sandbox is not held up for them.
 func engines(open []string) admissionv1.ValidatingWebhook {
 	r := rule(admissionv1.NamespacedScope, "", []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete}, "*/*")
-	r.APIGroups = []string{"kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "argoproj.io"}
+	r.APIGroups = engineGroups()
 	hook := entry(hookEngines, lenientSeconds, in(metav1.LabelSelectorOpIn, open), nil, r)
 	ignore := admissionv1.Ignore
 	hook.FailurePolicy = &ignore
 	return hook
+}
+
+// engineGroups are the API groups of what tells an engine where to deliver.
+func engineGroups() []string {
+	return []string{"kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io", "argoproj.io"}
 }
 
 // sorted are the names of namespaces whose tier refuses nothing but records, and of those that are open.

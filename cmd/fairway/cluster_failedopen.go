@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fairway-dev/fairway/api/v1alpha1"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/controller"
+)
+
+// mostOpened is how many objects of one outage have an Event each. The log has all.
+const mostOpened = 100
+
+// moment is a point in the history of the API server. One without a version is unknown.
+type moment struct {
+	version string
+	at      time.Time
+}
+
+// outages are those that nobody has looked through yet.
+type outages struct {
+	mu   sync.Mutex
+	list []controller.Outage
+}
+
+func (o *outages) add(more ...controller.Outage) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = append(o.list, more...)
+}
+
+func (o *outages) take() []controller.Outage {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	list := o.list
+	o.list = nil
+	return list
+}
+
+// written is the point that the API server's history has come to; unknown where it does not say.
+func (g *guarding) written(ctx context.Context) moment {
+	now := time.Now()
+	var list corev1.NamespaceList
+	if err := g.cluster.client.List(ctx, &list, client.Limit(1)); err != nil {
+		return moment{}
+	}
+	return moment{list.ResourceVersion, now}
+}
+
+// passed notes what became of a canary that was sent after a moment. One that a gate refuses ends an outage,
+// which began after the last one that a gate refused.
+func (g *guarding) passed(at moment, problem error, written func() moment) {
+	if problem != nil {
+		g.dark = true
+		return
+	}
+	if g.dark {
+		end := written()
+		switch {
+		case g.lit.version == "":
+			g.log.Info("nobody knows since when no gate answered: only what audits read is looked through")
+		case end.version == "":
+			return // the next canary ends it
+		default:
+			g.outages.add(controller.Outage{After: g.lit.version, Until: end.version, From: g.lit.at, To: end.at})
+			g.auditBell.Ring()
+		}
+		g.dark = false
+	}
+	if at.version != "" {
+		g.lit = at
+	}
+}
+
+// tellOutages names what was written while no gate is known to have answered, but for what an audit found to
+// be as it was delivered.
+func (p *proving) tellOutages(ctx context.Context, sweeps []audited) error {
+	list := p.outages.take()
+	if len(list) == 0 {
+		return nil
+	}
+	_, served, err := p.cluster.typed.Discovery().ServerGroupsAndResourcesWithContext(ctx)
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
+		p.outages.add(list...)
+		return fmt.Errorf("reading what the API server serves: %w", err)
+	}
+	look := controller.FailedOpen{Lister: p.auditor.Lister, World: p.state.World, System: system(p.o)}
+	for _, o := range list {
+		found, unread := look.Look(ctx, controller.Kinds(served), o)
+		p.tellOutage(ctx, o, slices.DeleteFunc(found, func(w controller.Written) bool { return delivered(sweeps, w.ID) }), unread)
+	}
+	return nil
+}
+
+// delivered reports whether an audit found an object as it was delivered.
+func delivered(sweeps []audited, id change.ObjectID) bool {
+	return slices.ContainsFunc(sweeps, func(a audited) bool {
+		_, is := slices.BinarySearchFunc(a.Sweep.Bound, id, change.ObjectID.Compare)
+		return is
+	})
+}
+
+func (p *proving) tellOutage(ctx context.Context, o controller.Outage, found []controller.Written, unread []string) {
+	names := make([]string, len(found))
+	for i, w := range found {
+		names[i] = w.ID.String()
+		p.observer.opened.WithLabelValues(w.Tier).Inc()
+		if i < mostOpened {
+			p.warnOfWritten(ctx, o, w)
+		}
+	}
+	p.log.Error(nil, "no gate is known to have answered for a while; these objects were written meanwhile, as far as they may be read",
+		"from", o.From, "to", o.To, "objects", names, "unread", unread)
+	p.warn("FailedOpen", fmt.Sprintf("between %s and %s no gate is known to have answered; %d objects were written meanwhile that no proof accounts for, and %d kinds could not be read: see the Events of their bindings, and the prover's log",
+		clock(o.From), clock(o.To), len(found), len(unread)), nil)
+}
+
+// warnOfWritten tells of one object on the binding of its namespace, or that of the cluster where it has none.
+func (p *proving) warnOfWritten(ctx context.Context, o controller.Outage, w controller.Written) {
+	about := &corev1.ObjectReference{Kind: w.ID.Kind, Namespace: w.ID.Namespace, Name: w.ID.Name}
+	note := fmt.Sprintf("%s was written between %s and %s, when no gate is known to have answered: look at it", w.ID, clock(o.From), clock(o.To))
+	on := &v1alpha1.TierBinding{}
+	if err := p.cache.Get(ctx, client.ObjectKey{Namespace: w.ID.Namespace, Name: v1alpha1.BindingName}, on); err != nil {
+		p.warn("FailedOpen", note, about)
+		return
+	}
+	p.events.Eventf(on, about, corev1.EventTypeWarning, "FailedOpen", "Sweep", "%s", note)
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
