@@ -76,7 +76,7 @@ func newGuarding(in *install) *guarding {
 			}
 			note := "the webhook configuration was " + what + " by somebody else and is made again" + in
 			g.warn("ConfigTampered", note[:min(len(note), 1000)], nil) // names are of letters, digits and dots
-			g.auditBell.Ring() // between two canaries nobody else learns of what went by
+			g.auditBell.Ring()                                         // between two canaries nobody else learns of what went by
 		},
 		Paused: g.pause,
 	}
