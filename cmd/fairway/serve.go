@@ -78,6 +78,7 @@ type dirInstall struct {
 	directory *directory
 	mirrors   *mirrors
 	keeper    *prover.Keeper
+	rooms     gate.Rooms // that the gate works with
 	gate      *gate.Gate
 }
 
@@ -107,11 +108,12 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 			log.Error(err, "repository could not be proven", "repository", repository)
 		},
 	})
-	in.gate = gate.New(gate.Rooms{
+	in.rooms = gate.Rooms{
 		World: d.state.World, Types: func() canon.Types { return d.schemas.current() }, Proofs: d.shelf.Index, Marks: d.shelf.Marks,
 		Live: noCluster{}, Records: records{state: d.state, ways: in.mirrors, selfSigned: neverSigned}, Making: in.keeper,
 		Origins: origins{}, Engines: engines{live: noCluster{}, world: d.state.World}, Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
-	})
+	}
+	in.gate = gate.New(in.rooms)
 	return in, nil
 }
 
