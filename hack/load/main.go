@@ -40,6 +40,7 @@ type plan struct {
 	check     bool
 	slow      int    // slow connections to hold; 0: compare servers
 	child     string // run this server, and measure nothing
+	crowd     int    // be slow on so many connections, and measure nothing
 }
 
 func main() {
@@ -70,6 +71,7 @@ func flags(args []string) (plan, error) {
 	set.IntVar(&p.slow, "slow", 0, "hold so many slow connections for -duration, and tell what good clients notice")
 	set.BoolVar(&p.check, "check", false, "fail where bar P2 is missed, or with -slow those of T-32")
 	set.StringVar(&p.child, "serve", "", "run one server (the program calls itself with this)")
+	set.IntVar(&p.crowd, "crowd", 0, "be so many slow callers (the same)")
 	err := set.Parse(args)
 	if err != nil {
 		return p, err
@@ -87,6 +89,9 @@ func flags(args []string) (plan, error) {
 
 // run serves, or measures and tells.
 func (p plan) run() error {
+	if p.crowd > 0 {
+		return crowdAsChild(p.crowd, os.Stdin, os.Stdout)
+	}
 	if p.child != "" {
 		return serveAsChild(p.child, p.sizes, os.Stdin, os.Stdout)
 	}

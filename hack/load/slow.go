@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"text/tabwriter"
 	"time"
 )
@@ -48,17 +46,12 @@ func (p plan) besideSlow(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	roots, err := authorities(child.Cert)
+	slow, err := startCrowd(p.slow, child.hello)
 	if err != nil {
 		return err
 	}
-	slow := &crowd{address: child.Address, config: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13}}
-	ctx, end := context.WithCancel(context.Background())
-	gone := slow.gather(ctx, p.slow)
 	beside, err := p.phase(child, fmt.Sprintf("beside %d slow", p.slow), p.duration, slow)
-	end()
-	gone()
-	if err != nil {
+	if err := errors.Join(err, slow.stop()); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -91,7 +84,7 @@ func t32(alone, beside phase, slow int) error {
 }
 
 // phase sends good reviews for some time. Each must be allowed.
-func (p plan) phase(child *process, name string, d time.Duration, slow *crowd) (phase, error) {
+func (p plan) phase(child *process, name string, d time.Duration, slow *crowding) (phase, error) {
 	roots, err := authorities(child.Cert)
 	if err != nil {
 		return phase{}, err
@@ -149,92 +142,13 @@ func (l loop) paced(clients int, d time.Duration) ([]time.Duration, error) {
 	return slices.Concat(times...), errors.Join(errs...)
 }
 
-// crowd is a number of slow connections to a server. One that it ends is opened again.
-type crowd struct {
-	address   string
-	config    *tls.Config
-	held, cut atomic.Int64
-}
-
-// gather opens them, until the context ends; gone waits for their end.
-func (c *crowd) gather(ctx context.Context, n int) (gone func()) {
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			for ctx.Err() == nil {
-				if err := c.linger(ctx, i); err == nil {
-					c.cut.Add(1)
-					continue
-				}
-				select {
-				case <-ctx.Done():
-				case <-time.After(slowAgain):
-				}
-			}
-		})
-	}
-	return all.Wait
-}
-
-// linger opens one connection and is slow on it until the server ends it: a quarter never shakes hands, a
-// quarter says nothing after that, and the others send their headers, or a body, byte by byte.
-func (c *crowd) linger(ctx context.Context, i int) error {
-	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%slowPeers))}}
-	raw, err := from.DialContext(ctx, "tcp", c.address)
-	if err != nil {
-		return err
-	}
-	defer raw.Close()
-	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
-	c.held.Add(1)
-	defer c.held.Add(-1)
-	conn, text := raw, ""
-	if kind := i / slowPeers % 4; kind > 0 {
-		secure := tls.Client(raw, c.config)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			return err
-		}
-		conn = secure
-		switch kind {
-		case 2:
-			text = "POST /validate?timeout=5s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nX-Slow: and slower\r\n"
-		case 3:
-			if _, err := io.WriteString(conn, "POST /validate?timeout=5s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 65536\r\n\r\n"); err != nil {
-				return err
-			}
-			text = `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"`
-		}
-	}
-	ended, end := context.WithCancel(ctx)
-	defer end()
-	go drip(ended, conn, text)
-	_, _ = io.Copy(io.Discard, conn) // until it is ended, in whatever way
-	return ctx.Err()
-}
-
-// drip writes a text byte by byte.
-func drip(ctx context.Context, to io.Writer, text string) {
-	pace := time.NewTicker(slowPace)
-	defer pace.Stop()
-	for i := range text {
-		select {
-		case <-ctx.Done():
-			return
-		case <-pace.C:
-		}
-		if _, err := io.WriteString(to, text[i:i+1]); err != nil {
-			return
-		}
-	}
-}
-
 // sample looks each second at what is held, and at the memory of the server's process; what it returns ends that
 // and tells. A nil crowd is none.
-func (c *crowd) sample(pid int) (told func() (phase, error)) {
+func (c *crowding) sample(pid int) (told func() (phase, error)) {
 	ctx, end := context.WithCancel(context.Background())
 	var x phase
 	var failed error
-	sum, n := 0, 0
+	sum, n, last := 0, 0, crowded{}
 	var all sync.WaitGroup
 	all.Go(func() {
 		pace := time.NewTicker(time.Second)
@@ -243,8 +157,9 @@ func (c *crowd) sample(pid int) (told func() (phase, error)) {
 			var now int
 			now, failed = resident(pid)
 			x.resident = max(x.resident, now)
-			if n++; c != nil {
-				sum += int(c.held.Load())
+			if n++; c != nil && failed == nil {
+				failed = c.ask(&last)
+				sum += last.Held
 			}
 			select {
 			case <-ctx.Done():
@@ -256,9 +171,7 @@ func (c *crowd) sample(pid int) (told func() (phase, error)) {
 	return func() (phase, error) {
 		end()
 		all.Wait()
-		if x.held = sum / n; c != nil {
-			x.cut = c.cut.Load()
-		}
+		x.held, x.cut = sum/n, last.Cut
 		return x, failed
 	}
 }
