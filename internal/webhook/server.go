@@ -100,6 +100,7 @@ func (s *Server) Serve(ln net.Listener) error {
 	if c := s.http.TLSConfig; c.GetCertificate == nil && c.GetConfigForClient == nil {
 		return errors.New("serving admission reviews: no serving certificate")
 	}
+	takeTurns(s.http.TLSConfig)
 	limited := newConnLimiter(ln, s.limits, s.metrics.shed.WithLabelValues(shedConns))
 	if err := s.http.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving admission reviews on %s: %w", ln.Addr(), err)
