@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -55,8 +56,23 @@ func TestT04NoVerdictIsNoAdmission(t *testing.T) {
 	l.warns("trial")
 	here := l.hands("shop")
 	there := map[string]*unstructured.Unstructured{"trial": scrap("trial"), "play": scrap("play")}
-	l.until("the API server knows of the tier that warns", func(context.Context) error {
-		_, err := l.on("sara", there["trial"]).Create(t.Context(), there["trial"], metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	l.until("the configuration is that of the tiers", func(ctx context.Context) error {
+		config, err := l.hookConfig(ctx)
+		if err != nil {
+			return err
+		}
+		// The first entry is the strict one, for namespaces that are not named.
+		named := config.Webhooks[0].NamespaceSelector.MatchExpressions[0].Values
+		if !slices.Contains(named, "trial") || !slices.Contains(named, "play") || slices.Contains(named, "shop") {
+			return fmt.Errorf("it leaves out %q", named)
+		}
+		return nil
+	})
+	l.until("the API server goes by it", func(ctx context.Context) error {
+		if err := here["create"](ctx); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("a write by hand: %w", err)
+		}
+		_, err := l.on("sara", there["trial"]).Create(ctx, there["trial"], metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err
 	})
 	if err := l.program.Kill(); err != nil {
