@@ -75,8 +75,13 @@ func link(address string) string {
 // typed is the address of a repository as somebody would type it in a command; empty where it is long, would have
 // to be quoted, or might hold a password.
 func typed(address string) string {
-	_, rest, https := strings.Cut(address, "https://")
-	if len(address) > linkLimit/2 || https && strings.Contains(rest, "@") || strings.ContainsFunc(address, func(r rune) bool { return !isNameRune(r) }) {
+	scheme, rest, is := strings.Cut(address, "://")
+	if !is {
+		scheme, rest = "ssh", address
+	}
+	at := strings.LastIndex(rest, "@") // a password may hold whatever else ends a host
+	secret := at >= 0 && (scheme != "ssh" || strings.Contains(rest[:at], ":")) // a user name of other schemes may be a token
+	if len(address) > linkLimit/2 || secret || strings.ContainsFunc(address, func(r rune) bool { return !isNameRune(r) }) {
 		return ""
 	}
 	return address

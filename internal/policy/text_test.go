@@ -57,7 +57,8 @@ func FuzzQuote(f *testing.F) {
 func TestAddressesThatCanBeTyped(t *testing.T) {
 	for address, want := range map[string]bool{
 		"https://git.example.com/shop/apps": true, "ssh://git@git.example.com:2222/apps.git": true, "git@git.example.com:shop/apps": true,
-		"file:///srv/apps": true, "https://robot:s3cret@git.example.com/apps": false, "https://git.example.com/a b": false,
+		"file:///srv/apps": true, "https://robot:s3cret@git.example.com/apps": false, "https://token@git.example.com/apps": false,
+		"ssh://git:s3cret@git.example.com/apps": false, "ssh://git:s3/cret@git.example.com/apps": false, "http://robot:s3cret@git.example.com/apps": false, "git:s3cret@git.example.com:apps": false, "https://git.example.com/a b": false,
 		"https://git.example.com/$(id)": false, "https://git.example.com/a;b": false, "": false, "https://git.example.com/" + strings.Repeat("a", 100): false,
 	} {
 		line := fill("run: fairway approve {commit} --repository {repository}", webCommit, "shop", address)
