@@ -79,7 +79,7 @@ func typed(address string) string {
 	if !is {
 		scheme, rest = "ssh", address
 	}
-	at := strings.LastIndex(rest, "@") // a password may hold whatever else ends a host
+	at := strings.LastIndex(rest, "@")                                         // a password may hold whatever else ends a host
 	secret := at >= 0 && (scheme != "ssh" || strings.Contains(rest[:at], ":")) // a user name of other schemes may be a token
 	if len(address) > linkLimit/2 || secret || strings.ContainsFunc(address, func(r rune) bool { return !isNameRune(r) }) {
 		return ""
