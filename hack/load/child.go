@@ -139,7 +139,8 @@ func authorities(der []byte) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// process is a running child.
+// process is this program again, as something else. It answers a line of its input with one of JSON, and ends with
+// its input.
 type process struct {
 	hello
 	cmd *exec.Cmd
@@ -147,13 +148,9 @@ type process struct {
 	out *json.Decoder
 }
 
-// start runs this program again as a server.
-func start(name string, sizes []int) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(self, "-serve", name, "-sizes", strings.Trim(strings.ReplaceAll(fmt.Sprint(sizes), " ", ","), "[]"))
+// begin runs a command as a process.
+func begin(name string, args ...string) (*process, error) {
+	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -166,7 +163,19 @@ func start(name string, sizes []int) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, in: in, out: json.NewDecoder(out)}
+	return &process{cmd: cmd, in: in, out: json.NewDecoder(out)}, nil
+}
+
+// start runs this program again as a server.
+func start(name string, sizes []int) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p, err := begin(self, "-serve", name, "-sizes", strings.Trim(strings.ReplaceAll(fmt.Sprint(sizes), " ", ","), "[]"))
+	if err != nil {
+		return nil, err
+	}
 	if err := p.out.Decode(&p.hello); err != nil {
 		_ = p.stop()
 		return nil, fmt.Errorf("starting %s: %w", name, err)

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,11 +24,7 @@ type crowded struct {
 
 // crowding is a crowd in a process of its own. It runs at the lowest priority, since slow callers bring processors of
 // their own: what the server spends on them counts, and not what they spend.
-type crowding struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *json.Decoder
-}
+type crowding struct{ *process }
 
 // startCrowd runs this program again as a crowd of so many before a server.
 func startCrowd(n int, server hello) (*crowding, error) {
@@ -37,24 +32,14 @@ func startCrowd(n int, server hello) (*crowding, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("nice", "-n", "19", self, "-crowd", strconv.Itoa(n))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+	p, err := begin("nice", "-n", "19", self, "-crowd", strconv.Itoa(n))
 	if err != nil {
 		return nil, err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
+	if err := json.NewEncoder(p.in).Encode(server); err != nil {
+		return nil, errors.Join(err, p.stop())
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	c := &crowding{cmd: cmd, in: in, out: json.NewDecoder(out)}
-	if err := json.NewEncoder(in).Encode(server); err != nil {
-		return nil, errors.Join(err, c.stop())
-	}
-	return c, nil
+	return &crowding{p}, nil
 }
 
 // ask has the crowd tell.
@@ -63,12 +48,6 @@ func (c *crowding) ask(told *crowded) error {
 		return fmt.Errorf("asking the crowd: %w", err)
 	}
 	return c.out.Decode(told)
-}
-
-// stop ends the crowd by ending its input.
-func (c *crowding) stop() error {
-	_ = c.in.Close()
-	return c.cmd.Wait()
 }
 
 // crowdAsChild is slow on so many connections to the server that the first line of its input names, until its input
