@@ -247,14 +247,12 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// fairway builds the command and returns its folder.
+// fairway returns the folder of the command, which is built once: a page types it many times.
 func fairway(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", "./cmd/fairway")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building fairway: %v\n%s", err, out)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return dir
+	return filepath.Dir(path)
 }
