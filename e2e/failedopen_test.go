@@ -31,7 +31,7 @@ spec: {rank: 50, lane: Gated, enforcement: Audit, source: {declared: Required}}
 
 // TestF3FailingOpenIsSweptUp: while no gate is up, objects of a tier that fails open are admitted unjudged, and
 // those of one that fails closed are not. Within 60 s of the gates' return every one of the former is named,
-// whatever its writer claims, and nothing that gates have judged.
+// whatever its writer claims or does later, and nothing that gates had judged before.
 func TestF3FailingOpenIsSweptUp(t *testing.T) {
 	c := &crew{}
 	var probes string
@@ -92,7 +92,7 @@ func TestF3FailingOpenIsSweptUp(t *testing.T) {
 	}
 	c.spread()
 	c.up(probes, 0)
-	unjudged := []string{"free", "second"}
+	unjudged := []string{"free", "second", "touched"}
 	for _, name := range unjudged {
 		l.admitted(keep("pilot", name))
 	}
@@ -112,9 +112,13 @@ func TestF3FailingOpenIsSweptUp(t *testing.T) {
 	c.awaitReady(2)
 	back := time.Now()
 	l.admitted(keep("pilot", "afterwards"))
+	c.up(probes, 1)
+	_, err = l.typedAs("mallory").CoreV1().ConfigMaps("pilot").Patch(t.Context(), "touched", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
+	l.admitted(err) // which hides nothing
 	for _, what := range []string{"ConfigMap pilot/free", "ConfigMap pilot/second", "ConfigMap pilot/rewritten", "Role pilot/wide"} {
 		l.event("FailedOpen", "TierBinding", "tier", "pilot", what+" was written between")
 	}
+	l.event("FailedOpen", "TierBinding", "tier", "pilot", "ConfigMap pilot/touched was written")
 	took := time.Since(back)
 	t.Logf("everything was named %s after two gates were ready", took.Round(time.Millisecond))
 	if took > time.Minute {
@@ -135,7 +139,7 @@ func TestF3FailingOpenIsSweptUp(t *testing.T) {
 	if n := c.scraped(t.Context(), probes, `fairway_failed_open_objects_total{tier="trial"}`); n < 4 {
 		t.Errorf("%v objects are counted, want 4 at least", n)
 	}
-	if log := c.provers["prover-a"].Log(); !strings.Contains(log, "these objects were written meanwhile") || !strings.Contains(log, "v1 Secret: ") {
+	if log := c.provers["prover-a"].Log(); !strings.Contains(log, "objects were written meanwhile or since") || !strings.Contains(log, "v1 Secret: ") {
 		t.Error("the log does not tell, or not of the kind that may not be read")
 	}
 }

@@ -2,8 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -24,53 +22,76 @@ type Outage struct {
 	From, To     time.Time
 }
 
-// has reports whether a write fell into the outage. A version that is none of the API server's own, such as
-// another server's behind it may give, is in none.
-func (o Outage) has(version string) bool {
-	after, err := resourceversion.CompareResourceVersion(version, o.After)
-	if err != nil || after <= 0 {
-		return false
+// With is one outage that lasts from the beginning of the first of two to the end of the last.
+func (o Outage) With(p Outage) Outage {
+	if p.From.Before(o.From) {
+		o.After, o.From = p.After, p.From
 	}
-	until, err := resourceversion.CompareResourceVersion(version, o.Until)
-	return err == nil && until <= 0
+	if p.To.After(o.To) {
+		o.Until, o.To = p.Until, p.To
+	}
+	return o
 }
 
-// Written is an object that was written last during an outage.
+// has reports whether a version was given in the outage, or since it: a later write, such as that of a
+// status, leaves no trace of the one below it. A version that is none of the API server's own, such as another
+// server's behind it may give, is neither.
+func (o Outage) has(version string) (during, since bool) {
+	after, err := resourceversion.CompareResourceVersion(version, o.After)
+	if err != nil || after <= 0 {
+		return false, false
+	}
+	until, err := resourceversion.CompareResourceVersion(version, o.Until)
+	return err == nil && until <= 0, err == nil && until > 0
+}
+
+// Written is an object that was written during an outage, or may have been.
 type Written struct {
-	ID   change.ObjectID
-	Tier string // of its namespace
+	ID    change.ObjectID
+	Tier  string // of its namespace
+	Since bool   // its last write came after the outage, and may hide one during it
+}
+
+// Headers list what objects say of themselves, and nothing of what is in them.
+type Headers interface {
+	// Each calls with every object of a kind, in whatever namespace.
+	Each(ctx context.Context, kind change.Kind, each func(metav1.Object)) error
 }
 
 // FailedOpen finds what an outage let by: objects of namespaces that a tier judges, and in open ones what tells
 // engines where to deliver. What was deleted leaves nothing to find; that which was proven is missing in an
 // audit. System namespaces and Fairway's own kinds are guarded by policies all the while.
 type FailedOpen struct {
-	Lister Lister
-	World  func() *tier.World
-	System []string // namespaces
+	Headers Headers
+	World   func() *tier.World
+	System  []string // namespaces
 }
 
-// Look lists every object of the given kinds. The second result names kinds that could not be read, and why.
-// Both are sorted.
+// Look lists every object of the given kinds: first those that were written last during the outage, then those that
+// were written since. The second result names kinds that could not be read, and why. All are sorted.
 func (f FailedOpen) Look(ctx context.Context, kinds []change.Kind, o Outage) (found []Written, unread []string) {
 	w := f.World()
 	for _, kind := range kinds {
-		err := f.Lister.List(ctx, kind, "", func(raw []byte) error {
-			var object metav1.PartialObjectMetadata
-			if err := json.Unmarshal(raw, &object); err != nil {
-				return fmt.Errorf("reading a live object: %w", err)
+		err := f.Headers.Each(ctx, kind, func(object metav1.Object) {
+			during, since := o.has(object.GetResourceVersion())
+			if t, judged := f.judged(w, kind, object.GetNamespace()); judged && (during || since) {
+				id := change.ObjectID{Group: kind.Group, Kind: kind.Kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+				found = append(found, Written{ID: id, Tier: t, Since: since})
 			}
-			if t, judged := f.judged(w, kind, object.Namespace); judged && o.has(object.ResourceVersion) {
-				id := change.ObjectID{Group: kind.Group, Kind: kind.Kind, Namespace: object.Namespace, Name: object.Name}
-				found = append(found, Written{ID: id, Tier: t})
-			}
-			return nil
 		})
 		if err != nil {
 			unread = append(unread, kind.String()+": "+err.Error())
 		}
 	}
-	slices.SortFunc(found, func(a, b Written) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(found, func(a, b Written) int {
+		switch {
+		case a.Since == b.Since:
+			return a.ID.Compare(b.ID)
+		case a.Since:
+			return 1
+		}
+		return -1
+	})
 	slices.Sort(unread)
 	return found, unread
 }

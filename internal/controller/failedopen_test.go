@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,37 +12,40 @@ import (
 	"github.com/fairway-dev/fairway/internal/change"
 )
 
-// allNamespaces lists by kind, and holds that nobody asks for one namespace.
-type allNamespaces struct {
-	t    *testing.T
-	live lives
-}
+// headers are objects by kind; a kind that is not in it may not be read.
+type headers map[string][]metav1.ObjectMeta
 
-func (l allNamespaces) List(ctx context.Context, kind change.Kind, namespace string, each func([]byte) error) error {
-	if namespace != "" {
-		l.t.Errorf("%s was listed in %q alone", kind, namespace)
+func (h headers) Each(_ context.Context, kind change.Kind, each func(metav1.Object)) error {
+	objects, ok := h[kind.Kind]
+	if !ok {
+		return errors.New("forbidden")
 	}
-	return l.live.List(ctx, kind, namespace, each)
+	for i := range objects {
+		each(&objects[i])
+	}
+	return nil
 }
 
-func wrote(kind, namespace, name, version string) string {
-	return `{"kind":"` + kind + `","metadata":{"name":"` + name + `","namespace":"` + namespace + `","resourceVersion":"` + version + `"}}`
+func wrote(namespace, name, version string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: version}
 }
 
 // TestTheSweepGoesByWhatTheAPIServerGives: what was written in an outage is told by its resource version, which
-// nobody else can choose, in every namespace that is judged and of every kind that may be read.
+// nobody else can choose, in every namespace that is judged and of every kind that may be read. What was written
+// since is told after it: a status that somebody writes, or the writer itself once gates are back, must not hide what
+// went by.
 func TestTheSweepGoesByWhatTheAPIServerGives(t *testing.T) {
-	live := allNamespaces{t, lives{
+	live := headers{
 		"ConfigMap": {
-			wrote("ConfigMap", "pilot", "before", "99"), wrote("ConfigMap", "pilot", "at", "100"), wrote("ConfigMap", "pilot", "first", "101"),
-			wrote("ConfigMap", "pilot", "last", "1200"), wrote("ConfigMap", "pilot", "after", "1201"), wrote("ConfigMap", "pilot", "longer", "11000"),
-			wrote("ConfigMap", "soon", "warned", "500"), wrote("ConfigMap", "shop", "strict", "500"), wrote("ConfigMap", "free", "default", "500"),
-			wrote("ConfigMap", "play", "sandbox", "500"), wrote("ConfigMap", "kube-system", "system", "500"),
-			wrote("ConfigMap", "pilot", "none", ""), wrote("ConfigMap", "pilot", "other", "x500"),
+			wrote("pilot", "before", "99"), wrote("pilot", "at", "100"), wrote("pilot", "first", "101"),
+			wrote("pilot", "last", "1200"), wrote("pilot", "after", "1201"), wrote("pilot", "longer", "11000"),
+			wrote("soon", "warned", "500"), wrote("shop", "strict", "500"), wrote("free", "default", "500"),
+			wrote("play", "sandbox", "500"), wrote("kube-system", "system", "500"),
+			wrote("pilot", "none", ""), wrote("pilot", "other", "x500"),
 		},
-		"Kustomization": {wrote("Kustomization", "play", "engine", "700")},
-	}}
-	f := FailedOpen{Lister: live, World: tiered, System: testHooks.System}
+		"Kustomization": {wrote("play", "engine", "700"), wrote("play", "reconciled", "1300")},
+	}
+	f := FailedOpen{Headers: live, World: tiered, System: testHooks.System}
 	kinds := []change.Kind{
 		{Version: "v1", Kind: "ConfigMap"}, {Version: "v1", Kind: "Secret"}, {Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"},
 	}
@@ -53,9 +57,12 @@ func TestTheSweepGoesByWhatTheAPIServerGives(t *testing.T) {
 		}
 		return w
 	}
+	since := func(w Written) Written { w.Since = true; return w }
 	want := []Written{
 		in("ConfigMap", "free", "default", "production"), in("ConfigMap", "pilot", "first", "trial"), in("ConfigMap", "pilot", "last", "trial"),
 		in("ConfigMap", "shop", "strict", "production"), in("ConfigMap", "soon", "warned", "warned"), in("Kustomization", "play", "engine", "sandbox"),
+		since(in("ConfigMap", "pilot", "after", "trial")), since(in("ConfigMap", "pilot", "longer", "trial")),
+		since(in("Kustomization", "play", "reconciled", "sandbox")),
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -65,19 +72,16 @@ func TestTheSweepGoesByWhatTheAPIServerGives(t *testing.T) {
 	}
 }
 
-// broken says one thing that is no object.
-type broken struct{}
-
-func (broken) List(_ context.Context, _ change.Kind, _ string, each func([]byte) error) error {
-	return errors.Join(each([]byte(`[`)))
-}
-
-// TestAnObjectThatCannotBeReadIsTold, and is not taken for one that is in order.
-func TestAnObjectThatCannotBeReadIsTold(t *testing.T) {
-	f := FailedOpen{Lister: broken{}, World: tiered}
-	found, unread := f.Look(t.Context(), []change.Kind{{Version: "v1", Kind: "ConfigMap"}}, Outage{After: "1", Until: "9"})
-	if len(found) != 0 || len(unread) != 1 {
-		t.Errorf("found %v, unread %q", found, unread)
+// TestOutagesThatWaitAreOne: who makes gates come and go must not have everything listed once for each time.
+func TestOutagesThatWaitAreOne(t *testing.T) {
+	at := func(second int64) time.Time { return time.Unix(second, 0) }
+	first := Outage{After: "9", Until: "20", From: at(1), To: at(2)}
+	second := Outage{After: "30", Until: "100", From: at(3), To: at(4)}
+	want := Outage{After: "9", Until: "100", From: at(1), To: at(4)}
+	for _, got := range []Outage{first.With(second), second.With(first)} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
 	}
 }
 
