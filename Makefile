@@ -112,6 +112,10 @@ vulncheck: ## Look for known vulnerabilities in what the binary calls (VULNDB=ht
 dist: ## Make the files of a release in dist/ (VERSION=v1.2.3, the chart's)
 	hack/release/dist.sh $(VERSION)
 
+.PHONY: release-rehearsal
+release-rehearsal: ## Rehearse a release on loopback: make, push, sign, check as docs/release.md says, and attack it (needs openssl)
+	hack/release/rehearse.sh
+
 .PHONY: reproduce
 reproduce: ## Build the binary twice in two places and fail where the two differ
 	hack/reproduce.sh
