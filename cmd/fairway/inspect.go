@@ -72,18 +72,18 @@ func newInspector(ctx context.Context, o cli.InspectOptions) (*inspector, error)
 	if err != nil {
 		return nil, err
 	}
-	in := &inspector{schemas: newSchemas()}
+	in, system := &inspector{schemas: newSchemas()}, cli.SystemNamespaces()
 	if o.Dir == "" {
 		cluster, err := ask(o.Kubeconfig)
 		if err != nil {
 			return nil, err
 		}
-		in.proofs = cluster.client
+		in.proofs, system = cluster.client, systemOf(ctx, cluster.client)
 	}
 	if err := in.schemas.define(kinds.CRDs); err != nil {
 		return nil, err
 	}
-	in.world = store.Compile(kinds, store.Settings{Namespace: o.Own, System: cli.SystemNamespaces(), Sealed: true, Schema: in.schemas.digest()}, nil)
+	in.world = store.Compile(kinds, store.Settings{Namespace: o.Own, System: system, Sealed: true, Schema: in.schemas.digest()}, nil)
 	if in.repo, err = openClone(ctx, o.Clone); err != nil {
 		return nil, err
 	}

@@ -6,11 +6,15 @@ import (
 	"fmt"
 
 	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
+	"github.com/fairway-dev/fairway/internal/cli"
+	"github.com/fairway-dev/fairway/internal/controller"
 	"github.com/fairway-dev/fairway/internal/store"
 )
 
@@ -42,4 +46,19 @@ func knownKinds() (*runtime.Scheme, error) {
 		}
 	}
 	return scheme, nil
+}
+
+// systemOf are the system namespaces of an install, which its webhook configuration tells. To somebody who may not
+// read that, and where it does not say, they are those of every cluster.
+func systemOf(ctx context.Context, c client.Reader) []string {
+	var configs admissionv1.ValidatingWebhookConfigurationList
+	if err := c.List(ctx, &configs); err != nil {
+		return cli.SystemNamespaces()
+	}
+	for i := range configs.Items {
+		if namespaces, said := controller.SystemOf(&configs.Items[i]); said {
+			return namespaces
+		}
+	}
+	return cli.SystemNamespaces()
 }

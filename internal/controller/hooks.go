@@ -93,6 +93,17 @@ func Configure(w *tier.World, h Hooks, bundle []byte) *admissionv1.ValidatingWeb
 	return &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: h.Name}, Webhooks: hooks}
 }
 
+// SystemOf are the namespaces of Hooks.System by which a configuration was made. One without an entry for them, as
+// where no engine is listed, does not say.
+func SystemOf(c *admissionv1.ValidatingWebhookConfiguration) (namespaces []string, said bool) {
+	for _, hook := range c.Webhooks {
+		if hook.Name == hookSystem && hook.NamespaceSelector != nil && len(hook.NamespaceSelector.MatchExpressions) == 1 {
+			return hook.NamespaceSelector.MatchExpressions[0].Values, true
+		}
+	}
+	return nil, false
+}
+
 // engines is the entry for objects of engines in open namespaces, which can reach into gated ones. It
 // fails open: what they deliver is judged where it arrives, and a sandbox is not held up for them.
 func engines(open []string) admissionv1.ValidatingWebhook {
