@@ -39,6 +39,7 @@ if [ ! -d "$debian" ]; then
 	mv "$debian.$$" "$debian"
 fi
 cp -a "$debian" "$work/prover-root"
+echo 'fairway:x:65532:65532::/tmp:/usr/sbin/nologin' >> "$work/prover-root/etc/passwd"
 install bin/fairway "$work/prover-root/usr/local/bin/fairway"
 # The prover fetches from this machine, whose authority nobody knows.
 mkdir "$work/certificates"
