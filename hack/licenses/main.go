@@ -1,11 +1,13 @@
-// Command licenses lists the licence of every module that the product is built of, as its text in the module
-// says, and fails where one is absent, not understood, or not among those that may be shipped.
+// Command licenses lists the licence of every module that the product is built of, as the texts beside its code
+// say, and fails where one is absent, not understood, or not among those that may be shipped. With -texts it prints
+// the texts as well, which go with every binary.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -29,41 +31,60 @@ var headed = map[string]string{
 	"github.com/openreports/reports-api": "apis/openreports.io/v1alpha1/report_types.go",
 }
 
-// module is what Go knows of one.
+// module is what Go knows of one, and the folders of its packages that are in the product.
 type module struct {
 	Path, Version, Dir string
 	Main               bool
+	folders            []string
 }
 
 func main() {
-	if err := run(os.Stdout, "../.."); err != nil {
+	texts := flag.Bool("texts", false, "print the texts of the licences too")
+	flag.Parse()
+	if err := run(os.Stdout, "../..", *texts); err != nil {
 		fmt.Fprintln(os.Stderr, "licenses:", err)
 		os.Exit(1)
 	}
 }
 
-// run lists the licences of the product in a folder.
-func run(out io.Writer, dir string) error {
+// run lists the licences of the product in a folder, with their texts where they are asked for.
+func run(out io.Writer, dir string, texts bool) error {
 	modules, err := shipped(dir)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(out)
-	var problems []error
+	var (
+		problems []error
+		all      collection
+	)
 	for _, m := range modules {
-		found, err := licences(m)
+		beside, err := m.texts()
+		if err != nil {
+			return fmt.Errorf("reading module %s %s: %w", m.Path, m.Version, err)
+		}
+		found, err := licences(m, beside)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("module %s %s: %w", m.Path, m.Version, err))
 			continue
 		}
 		fmt.Fprintf(w, "%s %s %s\n", m.Path, m.Version, strings.Join(found, ", "))
+		for _, t := range beside {
+			all.add(m.Path+" "+m.Version+" "+t.name, t.body)
+		}
+	}
+	if texts {
+		if err := all.addGo(); err != nil {
+			return err
+		}
+		all.print(w)
 	}
 	return errors.Join(append(problems, w.Flush())...)
 }
 
 // shipped are the modules whose packages are in the binary, sorted.
 func shipped(dir string) ([]module, error) {
-	cmd := exec.Command("go", "list", "-deps", "-json=Module", "./cmd/fairway")
+	cmd := exec.Command("go", "list", "-deps", "-json=Dir,Module", "./cmd/fairway")
 	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
@@ -72,14 +93,19 @@ func shipped(dir string) ([]module, error) {
 	}
 	byPath := map[string]module{}
 	for d := json.NewDecoder(strings.NewReader(string(text))); ; {
-		var p struct{ Module *module }
+		var p struct {
+			Dir    string
+			Module *module
+		}
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, fmt.Errorf("reading what Go lists: %w", err)
 		}
 		if p.Module != nil && !p.Module.Main {
-			byPath[p.Module.Path] = *p.Module
+			m := *p.Module
+			m.folders = slices.Concat(byPath[m.Path].folders, []string{p.Dir})
+			byPath[m.Path] = m
 		}
 	}
 	if len(byPath) == 0 {
@@ -93,40 +119,28 @@ func shipped(dir string) ([]module, error) {
 	return all, nil
 }
 
-// licences are those of a module, by the files at its root that hold their texts.
-func licences(m module) ([]string, error) {
-	entries, err := os.ReadDir(m.Dir)
-	if err != nil {
-		return nil, err
-	}
+// licences are those of a module, by the texts beside its code.
+func licences(m module, beside []text) ([]string, error) {
 	var found []string
-	for _, e := range entries {
-		name := strings.ToUpper(e.Name())
-		if e.IsDir() || !strings.HasPrefix(name, "LICEN") && !strings.HasPrefix(name, "COPYING") && !strings.HasPrefix(name, "UNLICENSE") {
+	for _, t := range beside {
+		if !t.licence {
 			continue
 		}
-		// Source that is about licences, and the licence of documentation, which is in no binary.
-		if ext := filepath.Ext(name); ext == ".GO" || ext == ".DOCS" {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(m.Dir, e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		coverage := licensecheck.Scan(text)
+		coverage := licensecheck.Scan(t.body)
 		if coverage.Percent < sure {
-			return nil, fmt.Errorf("%s is %.0f %% understood: read it", e.Name(), coverage.Percent)
+			return nil, fmt.Errorf("%s is %.0f %% understood: read it", t.name, coverage.Percent)
 		}
-		if found, err = add(found, e.Name(), coverage); err != nil {
+		var err error
+		if found, err = add(found, t.name, coverage); err != nil {
 			return nil, err
 		}
 	}
 	if file, ok := headed[m.Path]; ok && len(found) == 0 {
-		text, err := os.ReadFile(filepath.Join(m.Dir, file))
+		head, err := os.ReadFile(filepath.Join(m.Dir, file))
 		if err != nil {
 			return nil, err
 		}
-		if found, err = add(found, file, licensecheck.Scan(text)); err != nil {
+		if found, err = add(found, file, licensecheck.Scan(head)); err != nil {
 			return nil, err
 		}
 	}
