@@ -42,12 +42,28 @@ func (l *lab) before() string {
 	if err := os.CopyFS(chart, os.DirFS(from)); err != nil {
 		l.t.Fatal(err)
 	}
-	rewrite(l.t, filepath.Join(chart, "Chart.yaml"), "0.1.0", versionBefore)
+	rewrite(l.t, filepath.Join(chart, "Chart.yaml"), chartVersion(l.t, chart), versionBefore)
 	rewrite(l.t, filepath.Join(chart, "files/crds/fairway.dev_teams.yaml"), "    - fairway\n", "    - before\n")
 	if err := os.WriteFile(filepath.Join(chart, "templates/old.yaml"), []byte(oldRole), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
 	return chart
+}
+
+// chartVersion is that of the chart in a folder.
+func chartVersion(t *testing.T, chart string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(chart, "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(line, "version: "); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	t.Fatalf("the chart in %s has no version", chart)
+	return ""
 }
 
 // rewrite replaces what must be there in a file.

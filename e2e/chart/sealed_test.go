@@ -324,7 +324,7 @@ func (l *sealedLab) upgrades() {
 
 func (l *sealedLab) upgradesAgain() {
 	l.until("the next version is admitted", func(context.Context) error { return l.deliver("upgrade") })
-	l.runs("0.1.0")
+	l.runs(chartVersion(l.t, chartFolder))
 }
 
 // goesBack takes the release back to the version before, as docs/operations.md says.
@@ -337,7 +337,7 @@ func (l *sealedLab) goesBack(first string) {
 		l.t.Fatal(err)
 	}
 	l.fairway("rollback", first, "-C", l.shop.Clone(), "-n", own, "--namespace-uid", string(namespace.UID), "--repository", l.shop.Repo.URL(),
-		"--path", "charts/fairway", "--source", "fairway", "--reason", "0.1.0 failed", "--ticket", "INC-1", "--key", l.shop.Key("paula"), "--as", "paula")
+		"--path", "charts/fairway", "--source", "fairway", "--reason", "the upgrade failed", "--ticket", "INC-1", "--key", l.shop.Key("paula"), "--as", "paula")
 	l.until("helm goes back", func(context.Context) error {
 		_, err := l.helm("rollback", "fairway", "2", "--wait", "--timeout", "2m")
 		return err
