@@ -11,14 +11,13 @@ import (
 	"github.com/fairway-dev/fairway/internal/gate"
 	"github.com/fairway-dev/fairway/internal/policy"
 	"github.com/fairway-dev/fairway/internal/store"
-	"github.com/fairway-dev/fairway/internal/webhook"
 )
 
 // judging is the role that answers reviews. It has no git, starts no program, and talks to the API
 // server alone.
 type judging struct {
 	*install
-	judge    webhook.Judge
+	judge    *gate.Gate
 	denials  *controller.Denials
 	uses     *controller.Uses
 	usesBell *controller.Bell
@@ -74,6 +73,9 @@ func (j *judging) Judge(ctx context.Context, req *change.Request) policy.Verdict
 	}
 	return v
 }
+
+// Refuses reports whether some tier refuses what is asked where it is not proven.
+func (j *judging) Refuses(req *change.Request) bool { return j.judge.Refuses(req) }
 
 // used notes on every break-glass that covers a request that it was used: which of several let it
 // through makes no difference to what must be put right.

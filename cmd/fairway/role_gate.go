@@ -115,6 +115,12 @@ func (l *lateGate) Judge(ctx context.Context, req *change.Request) policy.Verdic
 	return policy.Verdict{} // the zero verdict is no admission
 }
 
+// Refuses reports whether some tier refuses what is asked where it is not proven.
+func (l *lateGate) Refuses(req *change.Request) bool {
+	j := l.judging.Load()
+	return j == nil || j.Refuses(req)
+}
+
 // selfTest asks a judge for two verdicts that every install agrees on: the heartbeat of a component is
 // admitted, and a proof that somebody made by hand is not.
 func selfTest(judge interface {

@@ -131,6 +131,10 @@ func (g *Gate) Judge(ctx context.Context, req *change.Request) policy.Verdict {
 	return g.mark(ctx, c, verdict)
 }
 
+// Refuses reports whether some tier that judges a request refuses what is not proven. It asks nobody, and may be
+// called while the request is judged.
+func (g *Gate) Refuses(req *change.Request) bool { return !policy.Admit(g.begin(req).facts).Admits() }
+
 // mark keeps the delivery of what the verdict admits. A dry run marks nothing. Where a mark cannot be
 // kept the request is not admitted: a later look could not tell what was delivered.
 func (g *Gate) mark(ctx context.Context, c *inquiry, v policy.Verdict) policy.Verdict {

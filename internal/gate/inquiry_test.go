@@ -59,14 +59,16 @@ func asked(op change.Operation, kind change.Kind, namespace, name, old, object s
 	}
 }
 
-func begun(req *change.Request) *inquiry {
+// sealedGate judges by sealedWorld, and has nothing else to ask.
+func sealedGate() *Gate {
 	w := sealedWorld()
-	g := New(Rooms{
+	return New(Rooms{
 		World: func() *tier.World { return w }, Now: time.Now, Compile: store.Requested{Own: "fairway-system"},
 		Sealing: func(tier.Binding, *tier.World) change.Found { return change.CouldNotTell }, Engines: pointers{},
 	})
-	return g.begin(req)
 }
+
+func begun(req *change.Request) *inquiry { return sealedGate().begin(req) }
 
 func (c *inquiry) tierNames() []string {
 	var names []string
@@ -264,6 +266,30 @@ func TestT18EnginesInSystemNamespaces(t *testing.T) {
 				t.Errorf("tiers and bindings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWhoRefuses: where one of the tiers that judge a request refuses, a late answer has to be a denial; a tier that
+// records, or an open one, takes nothing away from that.
+func TestWhoRefuses(t *testing.T) {
+	pod, pointer := change.Kind{Version: "v1", Kind: "Pod"}, change.Kind{Group: "x.example", Version: "v1", Kind: "Pointer"}
+	for name, tt := range map[string]struct {
+		req  *change.Request
+		want bool
+	}{
+		"in production":        {asked(change.Create, pod, "shop", "p", "", "{}"), true},
+		"deleted there":        {asked(change.Delete, pod, "shop", "p", "{}", ""), true},
+		"where it is recorded": {asked(change.Create, pod, "storage", "p", "", "{}"), false},
+		"in a sandbox":         {asked(change.Create, pod, "play", "p", "", "{}"), false},
+		"where nobody knows":   {asked(change.Create, pod, "nobody", "p", "", "{}"), true},
+		"into production, from where it is recorded": {asked(change.Create, pointer, "storage", "p", "", "shop"), true},
+		"into production, from a sandbox":            {asked(change.Create, pointer, "play", "p", "", "shop"), true},
+		"evidence, where it is recorded":             {asked(change.Create, change.Kind{Group: "fairway.dev", Version: "v1alpha1", Kind: "ProvenCommit"}, "storage", "p", "", "{}"), true},
+		"a tier":                                     {asked(change.Update, change.Kind{Group: "fairway.dev", Version: "v1alpha1", Kind: "EnvironmentTier"}, "", "sandbox", "{}", `{"spec":{}}`), true},
+	} {
+		if got := sealedGate().Refuses(tt.req); got != tt.want {
+			t.Errorf("%s: refuses is %t, want %t", name, got, tt.want)
+		}
 	}
 }
 

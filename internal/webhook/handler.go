@@ -22,7 +22,15 @@ const (
 	retryAfter     = time.Second      // what a shed client is asked to wait
 	leastWork      = 250 * time.Millisecond
 	smallAnswer    = 2000 // bytes
+
+	tooLate = "no verdict within the time that the API server gives"
 )
+
+// Refuser is a Judge that can say of a request, at once and while it judges it, whether some tier refuses it
+// anything. Where none does, as in one that warns, an answer that is late is no denial.
+type Refuser interface {
+	Refuses(req *change.Request) bool
+}
 
 // exchange is one review on its way through the front. It is used again and again, with its timer.
 type exchange struct {
@@ -133,7 +141,7 @@ func (x *exchange) run() {
 		x.unreadable(causeGone, "the caller went away", "")
 		return
 	case err != nil:
-		x.unreadable(causeOverload, "no verdict within the time that the API server gives", "Try again.")
+		x.unreadable(causeOverload, tooLate, "Try again.")
 		return
 	}
 	defer x.s.queue.leave()
@@ -165,7 +173,8 @@ func (x *exchange) judge(ctx context.Context) {
 	x.decide(x.req, &v)
 }
 
-// late denies because the judge has not answered in time.
+// late answers because the judge has not answered in time: with a denial, or, where no tier that judges the
+// request refuses anything, with none, by which the API server takes the failure policy.
 func (x *exchange) late() {
 	// This runs beside the handler, where nobody else stops a panic from ending the process.
 	defer func() {
@@ -183,9 +192,29 @@ func (x *exchange) late() {
 		x.w.Header().Set("Connection", "close")
 	}
 	x.s.metrics.unjudged.WithLabelValues(causeDeadline).Inc()
-	x.deny(x.req, causeDeadline, "no verdict within the time that the API server gives", "Try again.")
+	if x.refuses() {
+		x.deny(x.req, causeDeadline, tooLate, "Try again.")
+	} else {
+		x.abstain(tooLate)
+		v := unjudged(x.req, tooLate, "")
+		v.Abstains = true
+		x.s.record(x, x.req, &v, causeDeadline)
+	}
 	// Where it cannot be flushed, the answer goes out when the handler returns.
 	_ = http.NewResponseController(x.w).Flush()
+}
+
+// refuses reports whether some tier that judges the request refuses anything; the caller holds mu, so that the
+// buffer of the request is still its own. Where the judge cannot say, one does.
+func (x *exchange) refuses() (is bool) {
+	defer func() {
+		if recover() != nil {
+			x.s.metrics.panics.Inc()
+			is = true
+		}
+	}()
+	r, says := x.s.judge.(Refuser)
+	return !says || r.Refuses(x.req)
 }
 
 // rescue turns a panic of the judge or of the front into a denial (T-20, R9): a crash must not be
@@ -282,7 +311,7 @@ func (x *exchange) decide(req *change.Request, v *policy.Verdict) {
 		return
 	}
 	if v.Abstains {
-		x.abstain()
+		x.abstain("what decides here may be out of force")
 	} else {
 		x.write(req.UID, v.Status())
 	}
@@ -291,9 +320,9 @@ func (x *exchange) decide(req *change.Request, v *policy.Verdict) {
 
 // abstain answers with an HTTP error, by which the API server takes the failure policy; the caller holds
 // mu.
-func (x *exchange) abstain() {
+func (x *exchange) abstain(why string) {
 	x.answered = true
-	x.s.text(x.w, http.StatusServiceUnavailable, "no verdict: what decides here may be out of force")
+	x.s.text(x.w, http.StatusServiceUnavailable, "no verdict: "+why)
 }
 
 // write sends the answer; the caller holds mu.

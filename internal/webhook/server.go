@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -202,6 +203,7 @@ func (s *Server) text(w http.ResponseWriter, code int, line string) {
 	s.closeWhileDraining(w)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Length", strconv.Itoa(len(line)+1)) // what is flushed ends there, whenever the handler does
 	w.WriteHeader(code)
 	// A client that went away is nothing to report.
 	_, _ = w.Write([]byte(line + "\n"))
