@@ -192,6 +192,8 @@ func TestRBACApplies(t *testing.T) {
 		{"patch", "fairway.dev", "provencommits", "status", "shop", true},
 		{"delete", "fairway.dev", "deliveries", "", "shop", false}, // a mark that is gone lets old content back
 		{"create", "fairway.dev", "breakglasses", "", "shop", false},
+		{"update", "fairway.dev", "breakglasses", "", "shop", false},
+		{"delete", "fairway.dev", "breakglasses", "", "shop", true}, // of what was closed long ago
 		{"get", "", "secrets", "", "fairway-system", true},
 		{"get", "", "secrets", "", "shop", false},
 		{"update", "", "secrets", "", "fairway-system", false},

@@ -374,6 +374,7 @@ var refusals = []struct{ kind, before, after, want string }{
 	{"ProvenCommit", "index: 0", "index: 1", "shard.index counts from 0"},
 	{"ProvenCommit", "height: 7", "height: 0", "greater than or equal to 1"},
 	{"BreakGlass", "T16:00:00Z", "T17:00:00Z", "notBefore must be earlier than notAfter"},
+	{"BreakGlass", "2026-11-23T17:00:00Z", "2026-11-30T16:00:01Z", "open for 168h at most"},
 }
 
 func TestSchemaRefuses(t *testing.T) {

@@ -23,7 +23,7 @@ var exemptions = []struct {
 	places       []string
 	outcome, why string
 }{
-	{[]string{"fairway.dev/v1alpha1 breakglasses"}, "admitted: create patch update", "a request opens nothing before two principals' signatures are in it, and must be possible where all else is closed"},
+	{[]string{"fairway.dev/v1alpha1 breakglasses"}, "admitted: patch update", "approvals come one by one, and open nothing before two principals' signatures are there; what is no signed request is not made"},
 	{[]string{
 		"apiregistration.k8s.io/v1 apiservices/status", "certificates.k8s.io/v1 podcertificaterequests/status", "flowcontrol.apiserver.k8s.io/v1 flowschemas/status",
 		"flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations/status", "networking.k8s.io/v1 servicecidrs/status",

@@ -199,6 +199,7 @@ func TestT06T07ThePoliciesHoldForEverybody(t *testing.T) {
 	}
 	t.Run("server-side apply", func(t *testing.T) { g.appliedNot(t, admin) })
 	t.Run("T-18 in system namespaces", func(t *testing.T) { g.systemNamespaces(t) })
+	t.Run("T-54 records of break-glass stay", func(t *testing.T) { g.glassRecords(t) })
 	t.Run("the status of an engine's objects is the engine's", func(t *testing.T) { g.engines(t) })
 	t.Run("an emergency is on record", func(t *testing.T) { g.recorded(t) })
 }

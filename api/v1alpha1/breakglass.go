@@ -41,6 +41,7 @@ type BreakGlassList struct {
 // BreakGlassSpec says who is let through, why, when, and who agreed.
 //
 // +kubebuilder:validation:XValidation:rule="self.notBefore < self.notAfter",message="notBefore must be earlier than notAfter"
+// +kubebuilder:validation:XValidation:rule="self.notAfter - self.notBefore <= duration('168h')",message="a BreakGlass is open for 168h at most, and for no longer than the tier allows"
 // +kubebuilder:validation:XValidation:rule="self.reason == oldSelf.reason && has(self.ticket) == has(oldSelf.ticket) && (!has(self.ticket) || self.ticket == oldSelf.ticket) && self.user == oldSelf.user && self.notBefore == oldSelf.notBefore && self.notAfter == oldSelf.notAfter && self.nonce == oldSelf.nonce && self.namespaceUID == oldSelf.namespaceUID && self.request == oldSelf.request",message="only approvals may be added to a BreakGlass: for another user, reason or window open a new one"
 type BreakGlassSpec struct {
 	// reason says what is wrong and what will be done.
@@ -132,7 +133,7 @@ type BreakGlassStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	Debt []ObjectReference `json:"debt,omitempty"`
 
-	// closedAt is when it was over and its debt was settled.
+	// closedAt is when it was over and its debt was settled. A while after that the object is deleted.
 	// +optional
 	ClosedAt *metav1.Time `json:"closedAt,omitempty"`
 

@@ -59,6 +59,7 @@ const (
 	ReasonInWindow           = "InWindow"           // Active: approved and in its window
 	ReasonNotYet             = "NotYet"             // Active: its window has not begun
 	ReasonNeedsApproval      = "NeedsApproval"      // Active: approvals are missing
+	ReasonTooMany            = "TooMany"            // Active: its requester has others that come first
 	ReasonBadStatement       = "BadStatement"       // Active: a signed statement does not verify or speaks of something else
 	ReasonWindowOver         = "WindowOver"         // Active, Expired: its window is over
 	ReasonDebt               = "Debt"               // Settled: objects still differ from Git

@@ -97,6 +97,7 @@ type install struct {
 	cache      cache.Cache
 	hearing    *controller.Hearing
 	state      *store.State
+	glass      *glassBook
 	schemas    *schemas
 	index      *store.Index
 	archive    *store.Archive
@@ -143,7 +144,7 @@ func hear[F any](in *install, which func(hooks) F, call func(F)) {
 // newInstall connects to a cluster. Roles are added to it before it watches anything.
 func newInstall(ctx context.Context, o cli.ServeOptions, log logr.Logger, seen *observer) (*install, error) {
 	in := &install{
-		o: o, log: log, state: store.NewState(), schemas: newSchemas(), index: store.NewIndex(),
+		o: o, log: log, state: store.NewState(), glass: &glassBook{}, schemas: newSchemas(), index: store.NewIndex(),
 		worldBell:  controller.NewBell(20*time.Millisecond, 200*time.Millisecond),
 		statusBell: controller.NewBell(100*time.Millisecond, time.Second),
 		auditBell:  controller.NewBell(2*time.Second, 30*time.Second),

@@ -38,7 +38,7 @@ func newJudging(in *install, ways rollbacks, making gate.Making) *judging {
 	}
 	j.judge = gate.New(gate.Rooms{
 		World: in.state.World, Types: in.types, Proofs: in.index, Marks: in.deliveries, Live: live,
-		Records: records{state: in.state, ways: ways, selfSigned: j.selfSigned}, Making: making, Origins: origins{},
+		Records: records{state: in.state, ways: ways, selfSigned: j.selfSigned}, Glasses: glassAsked{in.glass, in.state, time.Now}, Making: making, Origins: origins{},
 		Engines: engines{live: live, world: in.state.World},
 		Age:     in.hearing.Age, Limit: in.o.MaxStaleness, Compile: store.Requested{Own: in.o.Namespace},
 		Key: in.keys.digest, Now: time.Now, Sealing: sealing(in.o),

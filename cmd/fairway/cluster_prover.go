@@ -43,8 +43,11 @@ type proving struct {
 	argocd  *controller.ArgoCD
 	nudging *nudging
 	looping *looping
-	hooked  *forgeHooks
-	forges  *prometheus.Registry // metrics of forges
+
+	retired    prometheus.Counter // break-glasses
+	retireBell *controller.Bell
+	hooked     *forgeHooks
+	forges     *prometheus.Registry // metrics of forges
 
 	gapBell  *controller.Bell
 	policies *controller.Policies
@@ -78,7 +81,7 @@ func startProving(ctx context.Context, o cli.ServeOptions, traces *telemetry.Tra
 
 // metrics are what the role shows, with those of what guards the configuration beside it.
 func (p *proving) metrics(guard *guarding) []prometheus.Collector {
-	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges, p.gaps, p.changes, p.looping.loops})
+	return slices.Concat(p.observer.collectors(), guard.metrics(), []prometheus.Collector{looks(p.keeper), p.forges, p.gaps, p.changes, p.looping.loops, p.retired})
 }
 
 // newProving adds the role to an install that has its keys.
@@ -124,10 +127,14 @@ func newProving(in *install) (*proving, error) {
 	}
 	p.newGaps()
 	p.looping = newLooping(in, p.status)
+	p.retireBell = controller.NewBell(time.Second, 10*time.Second)
+	p.retired = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "fairway_break_glasses_retired_total", Help: "BreakGlass objects that were deleted because they were closed long ago.",
+	})
 	p.nudging = newNudging(in)
 	p.auditor = newAuditor(in, &lister{client: in.cluster.dynamic, mapper: in.mapper})
 	in.hooks = append(in.hooks, hooks{
-		renewed: p.renewed, glasses: p.status.Glasses, glassed: p.status.Glassed, delivered: p.asked, distrusted: p.keeper.Changed,
+		renewed: p.renewed, glasses: p.judgedGlasses, glassed: p.status.Glassed, delivered: p.asked, distrusted: p.keeper.Changed,
 	})
 	return p, nil
 }
@@ -143,6 +150,7 @@ func (p *proving) work() []func(context.Context) error {
 		func(ctx context.Context) error { return p.statusBell.Run(ctx, statusInterval, p.tell) },
 		func(ctx context.Context) error { return p.auditBell.Run(ctx, p.o.AuditInterval, p.audit) },
 		p.nudging.run,
+		p.retire,
 		func(ctx context.Context) error {
 			p.gapBell.Ring()
 			return p.gapBell.Run(ctx, gapInterval, p.lookForGaps)

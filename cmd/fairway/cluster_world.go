@@ -145,7 +145,7 @@ func (in *install) compile(ctx context.Context) error {
 		world.Problems = append(world.Problems, controller.KeyProblem+text)
 	}
 	in.archive.Reindex(world) // before the world: a proof that does not count in it must not be found in it
-	in.state.Set(world, in.judgeGlasses(kinds.BreakGlasses, world))
+	in.judgeGlasses(kinds.BreakGlasses, world)
 	in.ready.Store(true)
 	in.statusBell.Ring()
 	hear(in, func(h hooks) func(*tier.World) { return h.renewed }, func(f func(*tier.World)) { f(world) })

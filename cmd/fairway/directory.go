@@ -14,10 +14,12 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/go-logr/logr"
 
+	"github.com/fairway-dev/fairway/api/v1alpha1"
 	"github.com/fairway-dev/fairway/internal/change"
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/signature"
 	"github.com/fairway-dev/fairway/internal/store"
+	"github.com/fairway-dev/fairway/internal/tier"
 )
 
 // settle is how long a directory must be quiet before it is read again: an editor writes a file in
@@ -33,13 +35,14 @@ type directory struct {
 	state     *store.State
 	shelf     *store.Shelf
 	schemas   *schemas
+	glass     *glassBook
 }
 
 // newDirectory reads a directory for the first time. One that cannot be read is an error now, and
 // only told later: then what was read before stays in force.
 func newDirectory(o cli.ServeOptions, log logr.Logger) (*directory, error) {
 	d := &directory{
-		path: o.Dir, namespace: o.Namespace, system: o.Webhook.System, log: log, state: store.NewState(), schemas: newSchemas(),
+		path: o.Dir, namespace: o.Namespace, system: o.Webhook.System, log: log, state: store.NewState(), schemas: newSchemas(), glass: &glassBook{},
 		shelf: &store.Shelf{Index: store.NewIndex(), Marks: store.NewMarks(), Told: told(log)},
 	}
 	return d, d.load()
@@ -63,8 +66,21 @@ func (d *directory) load() error {
 	for _, p := range append(badKeys, world.Problems...) {
 		d.log.Info("this is not in force", "problem", p)
 	}
-	d.state.Set(world, grants(kinds.BreakGlasses, world, time.Now(), d.log))
+	d.breakGlasses(kinds.BreakGlasses, world)
 	return nil
+}
+
+// breakGlasses puts the world in force with what is granted in it. A break-glass that opens nothing is told of.
+func (d *directory) breakGlasses(all []v1alpha1.BreakGlass, world *tier.World) {
+	j := d.glass.judge(all, world, time.Now())
+	for at, g := range j.open {
+		for _, why := range append(g.Refusals, g.Beyond) {
+			if why != "" {
+				d.log.Info("break-glass opens nothing", "namespace", at[0], "name", at[1], "why", why)
+			}
+		}
+	}
+	d.state.Set(world, j.grants, j.stored)
 }
 
 // watch reads the directory again when it changes, and tells.

@@ -32,6 +32,7 @@ type observer struct {
 	denials   prometheus.Counter
 	rejected  *prometheus.CounterVec
 	opened    *prometheus.CounterVec
+	glass     *prometheus.GaugeVec
 	silence   prometheus.Collector
 
 	age atomic.Pointer[func() time.Duration] // of what was heard last from the API server
@@ -62,6 +63,9 @@ func newObserver(traces *telemetry.Traces) *observer {
 		opened: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairway_failed_open_objects_total", Help: "Objects written while no gate is known to have answered, by tier.",
 		}, []string{"tier"}),
+		glass: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "fairway_break_glasses", Help: "BreakGlass objects that are stored, by what they amount to.",
+		}, []string{"state"}),
 	}
 	o.silence = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_cluster_silence_seconds", Help: "How long ago the API server was last heard, on the watch that has been silent longest; 0 before the first.",
@@ -79,7 +83,7 @@ func (o *observer) hears(age func() time.Duration) { o.age.Store(&age) }
 
 // collectors are the observer's metrics.
 func (o *observer) collectors() []prometheus.Collector {
-	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected, o.opened, o.silence}
+	return []prometheus.Collector{o.looks, o.judged, o.audited, o.auditedAt, o.denials, o.rejected, o.opened, o.glass, o.silence}
 }
 
 // Look follows one look at a repository.

@@ -21,6 +21,7 @@ import (
 	"github.com/fairway-dev/fairway/internal/canon"
 	"github.com/fairway-dev/fairway/internal/cli"
 	"github.com/fairway-dev/fairway/internal/gate"
+	"github.com/fairway-dev/fairway/internal/policy"
 	"github.com/fairway-dev/fairway/internal/prover"
 	"github.com/fairway-dev/fairway/internal/store"
 	"github.com/fairway-dev/fairway/internal/telemetry"
@@ -29,6 +30,9 @@ import (
 
 // proveTimeout bounds one look at one repository.
 const proveTimeout = 5 * time.Minute
+
+// leastRetention is the shortest time for which gates let the record of a break-glass that was used be kept.
+const leastRetention = policy.GlassKept
 
 // errNotReady is why reviews are put off at the start.
 var errNotReady = errors.New("what decides has not been read yet")
@@ -43,6 +47,9 @@ func serve(ctx context.Context, o cli.ServeOptions) error {
 	ctrllog.SetLogger(log)
 	if o.Role != cli.RoleProver && o.MaxStaleness < leastStaleness {
 		return mistaken(fmt.Errorf("--max-staleness is %s, and must be at least %s", o.MaxStaleness, leastStaleness))
+	}
+	if o.GlassRetention != 0 && o.GlassRetention < leastRetention {
+		return mistaken(fmt.Errorf("--break-glass-retention is %s, and must be at least %s, or 0 for ever", o.GlassRetention, leastRetention))
 	}
 	switch {
 	case o.Role == cli.RoleGate:
@@ -110,7 +117,8 @@ func newDirInstall(o cli.ServeOptions, log logr.Logger, seen *observer) (*dirIns
 	})
 	in.rooms = gate.Rooms{
 		World: d.state.World, Types: func() canon.Types { return d.schemas.current() }, Proofs: d.shelf.Index, Marks: d.shelf.Marks,
-		Live: noCluster{}, Records: records{state: d.state, ways: in.mirrors, selfSigned: neverSigned}, Making: in.keeper,
+		Live: noCluster{}, Records: records{state: d.state, ways: in.mirrors, selfSigned: neverSigned},
+		Glasses: glassAsked{d.glass, d.state, time.Now}, Making: in.keeper,
 		Origins: origins{}, Engines: engines{live: noCluster{}, world: d.state.World}, Compile: store.Requested{Own: o.Namespace}, Key: key, Now: time.Now, Sealing: sealing(o),
 	}
 	in.gate = gate.New(in.rooms)

@@ -38,6 +38,8 @@ type ServeOptions struct {
 	Interval     time.Duration // longest between two looks at a repository; 0: its own
 	// AuditInterval is the time between two audits of a cluster that nothing asked for.
 	AuditInterval time.Duration
+	// GlassRetention is how long the record of a used BreakGlass stays once it is closed; 0: for ever.
+	GlassRetention time.Duration
 	// Webhook says which webhook configuration is kept; one without Service and URL: none.
 	Webhook WebhookOptions
 	// FairwayUsers are the user names of Fairway's other processes, whose records are its own.
@@ -163,6 +165,7 @@ func proverFlags(c *cobra.Command, f *pflag.FlagSet, o *ServeOptions) {
 	f.StringVar(&o.Hooks, "hooks", "", "address for the push webhooks of forges, POST /hooks/REPOSITORY, without TLS; empty: none are taken")
 	f.DurationVar(&o.Interval, "interval", 0, "longest time between two looks at a repository; 0: its own pollInterval")
 	f.DurationVar(&o.AuditInterval, "audit-interval", 10*time.Minute, "time between two audits of a cluster; one also follows each new proof")
+	f.DurationVar(&o.GlassRetention, "break-glass-retention", 90*24*time.Hour, "how long the record of a BreakGlass that was used stays once it is closed, at least 168h; 0: for ever")
 	f.StringVar(&o.Webhook.Name, "webhook-name", "fairway", "name of the webhook configuration that is kept as the tiers ask for it")
 	f.StringVar(&o.Webhook.Service, "webhook-service", "", "Service of the gates in Fairway's own namespace; without it or --webhook-url no configuration is kept")
 	f.StringVar(&o.Webhook.URL, "webhook-url", "", "URL of the gates instead of a Service, for API servers that reach none")

@@ -19,6 +19,8 @@ type Glass struct {
 	Refusals []string
 	// Waits: approvals are all that is missing.
 	Waits bool
+	// Beyond says why it is not looked at although nothing is wrong with it; empty: it is.
+	Beyond string
 }
 
 // Glasses notes what every BreakGlass amounts to, by namespace and name.
@@ -89,6 +91,8 @@ func glassFindings(o *v1alpha1.BreakGlass, g Glass, now time.Time) []finding {
 	case now.Before(o.Spec.NotBefore.Time):
 		active.is, active.reason, active.message = false, v1alpha1.ReasonNotYet, "its window has not begun"
 		expired.reason = v1alpha1.ReasonNotYet
+	case g.Beyond != "":
+		active.is, active.reason, active.message = false, v1alpha1.ReasonTooMany, g.Beyond
 	case g.Waits:
 		active.is, active.reason, active.message = false, v1alpha1.ReasonNeedsApproval, join(g.Refusals)
 	case len(g.Refusals) > 0:

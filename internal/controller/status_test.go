@@ -361,6 +361,7 @@ func TestAGlassSaysWhatItLacks(t *testing.T) {
 		"not yet":     {spec(time.Minute, time.Hour), Glass{}, v1alpha1.ReasonNotYet},
 		"over":        {spec(-time.Hour, 0), Glass{}, v1alpha1.ReasonWindowOver},
 		"unapproved":  {spec(-1, time.Hour), Glass{Refusals: []string{"one more"}, Waits: true}, v1alpha1.ReasonNeedsApproval},
+		"beyond":      {spec(-1, time.Hour), Glass{Beyond: "sara has as many as are looked at"}, v1alpha1.ReasonTooMany},
 		"not genuine": {spec(-1, time.Hour), Glass{Refusals: []string{"no"}}, v1alpha1.ReasonBadStatement},
 	} {
 		active := glassFindings(test.b, test.g, now)[1]

@@ -91,6 +91,7 @@ func (u *Uses) write(ctx context.Context, at objectName, uses []Use) error {
 			Operation: string(use.Operation), Object: reference(use.Object),
 		})
 	}
+	b.Status.ClosedAt = nil // a use that is told of late is a debt that nobody has looked at
 	b.Status.Used = b.Status.Used[:min(len(b.Status.Used), usedShown)]
 	if err := u.Client.Status().Update(ctx, &b); !apierrors.IsNotFound(err) {
 		return err

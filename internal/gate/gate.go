@@ -53,6 +53,13 @@ type Records interface {
 	SelfSigned(raw []byte) change.Found
 }
 
+// Glasses reads requests for break-glass.
+type Glasses interface {
+	// Asked is what a request for break-glass amounts to that somebody stores in a namespace, or whose record
+	// somebody deletes there; object and old are nil where the request has none.
+	Asked(namespace string, object, old []byte) policy.GlassRequest
+}
+
 // Making knows which proofs are being made.
 type Making interface {
 	// Wanted asks for the proof of a commit and reports whether it may be in the making.
@@ -85,6 +92,7 @@ type Rooms struct {
 	Marks   Marks
 	Live    Live
 	Records Records
+	Glasses Glasses
 	Making  Making
 	Origins Origins
 	Engines Engines

@@ -27,6 +27,7 @@ func (g *Gate) gather(ctx context.Context, c *inquiry, need policy.Need) {
 		{policy.NeedProofs, func() { g.proofs(ctx, c) }},
 		{policy.NeedRenders, func() { c.facts.Renders = g.renders(c) }},
 		{policy.NeedGrants, func() { c.facts.Grants = g.rooms.Records.Grants(c.recordsNamespace()) }},
+		{policy.NeedGlass, func() { c.facts.Glass = g.glass(c) }},
 	} {
 		if need.Has(stage.need) {
 			stage.find()
@@ -48,6 +49,15 @@ func (c *inquiry) recordsNamespace() string {
 		return c.world.Install.Namespace
 	}
 	return id.Namespace
+}
+
+// glass reads a request for break-glass. Where nobody can read it, nothing is known of it.
+func (g *Gate) glass(c *inquiry) policy.GlassRequest {
+	if g.rooms.Glasses == nil {
+		return policy.GlassRequest{}
+	}
+	req := c.facts.Request
+	return g.rooms.Glasses.Asked(req.ID.Namespace, req.Object, req.Old)
 }
 
 // parse reads the objects once. One that cannot be read stays nil.

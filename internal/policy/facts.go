@@ -49,6 +49,7 @@ type Facts struct {
 
 	Renders []RenderFact // NeedRenders, one for each source of the binding and each tier
 	Grants  []Grant      // NeedGrants
+	Glass   GlassRequest // NeedGlass
 }
 
 // Shape is what an UPDATE changes, as canon sees it, and what kind of record an object is.
@@ -193,6 +194,7 @@ const (
 	NeedProofs                     // bind to the proofs of the object
 	NeedRenders                    // ask the newest proofs about the object
 	NeedGrants                     // look for break-glass
+	NeedGlass                      // read the break-glass that is stored or deleted
 )
 
 // Has reports whether all stages of m are in n.

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	allStages = NeedShape | NeedSignature | NeedOwner | NeedReach | NeedProofs | NeedRenders | NeedGrants
+	allStages = NeedShape | NeedSignature | NeedOwner | NeedReach | NeedProofs | NeedRenders | NeedGrants | NeedGlass
 	flux      = "system:serviceaccount:flux-system:kustomize-controller"
 	fairway   = "system:serviceaccount:fairway-system:fairway"
 	webCommit = "3f2c1ab9e0d17c6b5a49382716f5e4d3c2b1a098"
@@ -177,6 +177,18 @@ func grant() Grant {
 		Name: "outage", Verified: change.Present, NamespaceUID: "uid-shop", User: "alice", Requester: "alice", Approvers: []string{"carol"},
 		From: noon().Add(-10 * time.Minute), Until: noon().Add(20 * time.Minute), Spent: change.Absent,
 	}
+}
+
+// askedGlass is a request for break-glass of alice that is stored, added to or deleted, in order.
+func askedGlass(t tier.Tier, op change.Operation, changes ...func(*GlassRequest)) Facts {
+	f := request(t, op, own("BreakGlass"), "breakglasses", "b", "alice")
+	f.Glass = GlassRequest{Good: change.Present, Tied: change.Absent, Used: change.Present, This: OpenGlass{
+		Namespace: "shop", Name: "b", Requester: "alice", Request: "digest", From: noon().Add(-time.Minute), Until: noon().Add(time.Hour),
+	}}
+	for _, change := range changes {
+		change(&f.Glass)
+	}
+	return f
 }
 
 func glass(t tier.Tier, changes ...func(*Grant)) Facts {

@@ -33,22 +33,6 @@ func exemptLane(q *question) answer {
 // about 2 KiB. Every gate holds all of them in memory.
 const mostGlass = 64 << 10
 
-// glassRequest: a request for break-glass opens nothing until two principals' signatures are in it, and must be
-// possible to make where everything else is closed, so nothing is asked of who makes one. Where the tier has no
-// such way it could only fill the memory of gates.
-func (q *question) glassRequest() answer {
-	r := &q.f.Request
-	switch {
-	case r.Operation != change.Create && r.Operation != change.Update:
-		return pass()
-	case r.Operation == change.Create && q.t.BreakGlass.MaxDuration <= 0:
-		return last(unmet(CodeBreakGlass, Deny, "tier "+Quote(q.t.Name)+" has no break-glass, so a request for one opens nothing"))
-	case len(r.Object) > mostGlass:
-		return last(unmet(CodeBreakGlass, Deny, "a request for break-glass measures 64 KiB at most, with its approvals"))
-	}
-	return admit(CodeExempt, "a request for break-glass opens nothing by itself")
-}
-
 // noOpLane: an UPDATE whose object is byte for byte what it was (ruling 12). Nothing that differs
 // in managedFields alone is one: who owns a field decides what a later request may do.
 func noOpLane(q *question) answer {

@@ -57,6 +57,9 @@ func selfLane(q *question) answer {
 	if r.Kind.Kind == "ProvenCommit" && r.Operation != change.Delete {
 		return q.ownProof()
 	}
+	if r.Kind.Kind == "BreakGlass" && r.Operation == change.Delete {
+		return q.glassGoes()
+	}
 	return admit(CodeSelf, "Fairway's own record")
 }
 

@@ -483,7 +483,42 @@ func fairwayKinds() []situation {
 			return with(cluster(t, change.Update, own("EnvironmentTier"), "environmenttiers", "production", fairway), func(f *Facts) { f.Making = change.Absent })
 		}},
 		{"a request for break-glass", func(t tier.Tier) Facts {
-			return request(t, change.Create, own("BreakGlass"), "breakglasses", "b", "alice")
+			return askedGlass(t, change.Create)
+		}},
+		{"T-58: a request that nobody known signed", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) {
+				g.Good, g.Why = change.Absent, "NotSigned: the signature is not good: unknown key"
+			})
+		}},
+		{"T-58: a request in a namespace made just now", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) { g.Good = change.CouldNotTell })
+		}},
+		{"T-58: a request too many", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) { g.Here = GlassesHere })
+		}},
+		{"T-58: an approved request too many", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) { g.InAll, g.This.Approved = GlassesInAll, true })
+		}},
+		{"T-58: a copy of a request", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) { g.Twin = "a" })
+		}},
+		{"T-58: a request whose window is over", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) { g.This.Until = noon() })
+		}},
+		{"T-58: a request for a time far away", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Create, func(g *GlassRequest) { g.This.From = noon().Add(glassAhead + time.Second) })
+		}},
+		{"T-54: a record of break-glass gets an owner", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Update, func(g *GlassRequest) { g.Tied = change.Present })
+		}},
+		{"T-54: a record of break-glass is deleted by break-glass", func(t tier.Tier) Facts {
+			return with(askedGlass(t, change.Delete), func(f *Facts) { f.Grants = []Grant{grant()} })
+		}},
+		{"T-54: a record of break-glass is deleted by Fairway", func(t tier.Tier) Facts {
+			return by(askedGlass(t, change.Delete), fairway)
+		}},
+		{"a closed record of break-glass is deleted by Fairway", func(t tier.Tier) Facts {
+			return by(askedGlass(t, change.Delete, func(g *GlassRequest) { g.ClosedAt = noon().Add(-GlassKept) }), fairway)
 		}},
 		{"a record of break-glass is deleted", func(t tier.Tier) Facts {
 			return request(t, change.Delete, own("BreakGlass"), "breakglasses", "b", "alice")

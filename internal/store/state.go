@@ -17,6 +17,7 @@ type State struct {
 type inForce struct {
 	world  *tier.World
 	grants map[string][]policy.Grant // by namespace
+	glass  []policy.OpenGlass
 }
 
 // NewState is a state in which nothing is known: every namespace is judged by the strictest tier.
@@ -32,7 +33,10 @@ func (s *State) World() *tier.World { return s.now.Load().world }
 // Grants are the break-glasses of a namespace.
 func (s *State) Grants(namespace string) []policy.Grant { return s.now.Load().grants[namespace] }
 
-// Set puts a world and its grants in force.
-func (s *State) Set(w *tier.World, grants map[string][]policy.Grant) {
-	s.now.Store(&inForce{world: w, grants: grants})
+// Glasses are the break-glasses that are stored, granted or not.
+func (s *State) Glasses() []policy.OpenGlass { return s.now.Load().glass }
+
+// Set puts a world, its grants and the break-glasses that are stored in force.
+func (s *State) Set(w *tier.World, grants map[string][]policy.Grant, glass []policy.OpenGlass) {
+	s.now.Store(&inForce{world: w, grants: grants, glass: glass})
 }
