@@ -41,6 +41,7 @@ e2e: tools ## Run the stories on the real control plane, with the real engines (
 .PHONY: lint
 lint: ## Run the linters
 	workflows=$$(hack/actionlint/build.sh) && "$$workflows"
+	! command -v shellcheck >/dev/null || git ls-files -z .ci '*.sh' | xargs -0 shellcheck --severity=warning
 	linter=$$(hack/lint/build.sh) && "$$linter" run ./...
 
 .PHONY: fmt

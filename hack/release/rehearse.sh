@@ -31,7 +31,7 @@ until port=$(sed -n 's/.*serving on port //p' "$work/registry.log") && [ -n "$po
 done
 here=127.0.0.1:$port/fairway-dev
 
-step "images for two platforms, which hold the binary alone"
+step "images for two platforms, which hold the binary alone, and an attestation"
 for role in gate prover; do
 	image=$here/fairway-$role
 	platforms=()
@@ -42,7 +42,11 @@ for role in gate prover; do
 		crane mutate "$image:$arch" --set-platform "linux/$arch" --user 65532:65532 --entrypoint /fairway --label "role=$role" -t "$image:$arch" >/dev/null
 		platforms+=(-m "$image:$arch")
 	done
-	crane index append "${platforms[@]}" -t "$image:$chart" >/dev/null
+	# Provenance and SBOM lie beside the platforms, as an image for no platform.
+	echo '{"_type": "https://in-toto.io/Statement/v0.1"}' > "$work/statement.json"
+	crane append --oci-empty-base -f <(tar -C "$work" -c statement.json) -t "$image:attestation" >/dev/null
+	crane mutate "$image:attestation" --set-platform unknown/unknown -t "$image:attestation" >/dev/null
+	crane index append "${platforms[@]}" -m "$image:attestation" -t "$image:$chart" >/dev/null
 done
 
 # The identity of release.yml at a tag, as Fulcio writes it into a certificate.
