@@ -53,6 +53,11 @@ func (g *Gate) begin(req *change.Request) *inquiry {
 	}
 	if len(c.bindings) > 0 {
 		c.facts.Binding = c.bindings[0]
+		for _, b := range c.bindings[1:] {
+			if c.delivers(b) {
+				c.facts.Beside = append(c.facts.Beside, b)
+			}
+		}
 	}
 	return c
 }

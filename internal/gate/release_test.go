@@ -114,3 +114,25 @@ func TestT10HooksOfARollbackAlone(t *testing.T) {
 		t.Errorf("without annotations: %v", err)
 	}
 }
+
+// TestBindingsBeside: the cluster binding stands beside a namespace's own where it may deliver too: what an engine
+// brings to a namespace of the cluster. Before, nobody could keep the records of its releases there.
+func TestBindingsBeside(t *testing.T) {
+	secret := change.Kind{Version: "v1", Kind: "Secret"}
+	for name, tt := range map[string]struct {
+		user, namespace, first string
+		beside                 int
+	}{
+		"an engine, in a namespace of the cluster": {"engine", "network", "network", 1},
+		"somebody else":                       {"mallory", "network", "network", 0},
+		"an engine, in one without a binding": {"engine", "kube-system", "fairway-system", 0},
+		"an engine, in any other":             {"engine", "play", "play", 0},
+	} {
+		req := asked(change.Create, secret, tt.namespace, "sh.helm.release.v1.shop.v12", "", helmRecord)
+		req.User.Name = tt.user
+		c := begun(req)
+		if c.facts.Binding.Namespace != tt.first || len(c.facts.Beside) != tt.beside || tt.beside == 1 && c.facts.Beside[0].Name != "cluster" {
+			t.Errorf("%s: first %s/%s, beside %+v", name, c.facts.Binding.Namespace, c.facts.Binding.Name, c.facts.Beside)
+		}
+	}
+}

@@ -16,6 +16,9 @@ type Facts struct {
 	// (ruling 7), for Fairway's own kinds those of everything touched (ruling 6). None: refused.
 	Tiers   []tier.Tier
 	Binding tier.Binding // whose sources may deliver the object; the zero value has none
+	// Beside are other bindings whose sources may: the cluster binding, of what engines deliver to the
+	// namespaces of the cluster and of Fairway itself.
+	Beside  []tier.Binding
 	Install tier.Install
 	People  tier.People
 	// Repositories are those of the install, by name, for their addresses to be told.

@@ -40,15 +40,18 @@ func releaseLane(q *question) answer {
 	return admit(CodeRelease, "the record of release "+Quote(release))
 }
 
-// keepers are the users who may keep the records of a release here, and whether any source delivers it.
+// keepers are the users who may keep the records of a release here, and whether any source of any binding that may
+// deliver here delivers it.
 func (q *question) keepers(release string) (users []string, kept bool) {
-	for _, s := range q.f.Binding.Sources {
-		at := s.Helm.Namespace
-		if at == "" {
-			at = q.f.Binding.Namespace
-		}
-		if s.Render == tier.Chart && s.Via.ByHelm() && s.Helm.Release == release && at == q.f.Request.ID.Namespace {
-			users, kept = append(users, s.Via.Users...), true
+	for _, b := range append([]tier.Binding{q.f.Binding}, q.f.Beside...) {
+		for _, s := range b.Sources {
+			at := s.Helm.Namespace
+			if at == "" {
+				at = b.Namespace
+			}
+			if s.Render == tier.Chart && s.Via.ByHelm() && s.Helm.Release == release && at == q.f.Request.ID.Namespace {
+				users, kept = append(users, s.Via.Users...), true
+			}
 		}
 	}
 	slices.Sort(users)

@@ -46,6 +46,15 @@ func releases() []situation {
 		{"a record of a release that no source delivers", as(change.Create, func(f *Facts) { f.Shape.Release = "other" })},
 		{"a record of a release that kubectl delivers", as(change.Create, func(f *Facts) { f.Binding.Sources[0].Via.Engine = "CI" })},
 		{"a record of a release in another namespace", as(change.Create, func(f *Facts) { f.Binding.Sources[0].Helm.Namespace = "other" })},
+		{"a record of another binding's release here", as(change.Create, func(f *Facts) {
+			beside := tier.Binding{Namespace: "fairway-system", Name: "cluster", Sources: f.Binding.Sources}
+			beside.Sources[0].Helm.Namespace = "shop"
+			f.Beside, f.Binding.Sources = []tier.Binding{beside}, nil
+		})},
+		{"a record of another binding's release elsewhere", as(change.Create, func(f *Facts) {
+			f.Beside = []tier.Binding{{Namespace: "fairway-system", Name: "cluster", Sources: f.Binding.Sources}}
+			f.Binding.Sources = nil
+		})},
 		{"a record that Git renders", as(change.Update, func(f *Facts) { f.Attested = change.Present })},
 		{"a record of which nobody knows whether Git renders it", as(change.Update, func(f *Facts) { f.Attested = change.CouldNotTell })},
 		{"the record's name on another kind", as(change.Create, func(f *Facts) {
