@@ -199,6 +199,7 @@ func TestT06T07ThePoliciesHoldForEverybody(t *testing.T) {
 	}
 	t.Run("server-side apply", func(t *testing.T) { g.appliedNot(t, admin) })
 	t.Run("T-18 in system namespaces", func(t *testing.T) { g.systemNamespaces(t) })
+	t.Run("and what the cluster needs there", func(t *testing.T) { g.systemServices(t) })
 	t.Run("T-54 records of break-glass stay", func(t *testing.T) { g.glassRecords(t) })
 	t.Run("the status of an engine's objects is the engine's", func(t *testing.T) { g.engines(t) })
 	t.Run("an emergency is on record", func(t *testing.T) { g.recorded(t) })
@@ -284,6 +285,8 @@ func (g *guardedCluster) systemNamespaces(t *testing.T) {
 	template := `{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}`
 	for path, body := range map[string]string{
 		core + "/serviceaccounts":        `{"metadata":{"name":"robot"}}`,
+		core + "/pods":                   `{"metadata":{"name":"dns"},"spec":{"containers":[{"name":"c","image":"i"}]}}`,
+		core + "/services":               `{"metadata":{"name":"web"},"spec":{"type":"LoadBalancer","ports":[{"port":80}]}}`,
 		core + "/persistentvolumeclaims": `{"metadata":{"name":"book"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}`,
 		apps + "/deployments":            `{"metadata":{"name":"web"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":` + template + `}}`,
 	} {
@@ -299,6 +302,8 @@ func (g *guardedCluster) systemNamespaces(t *testing.T) {
 		{"POST", core + "/serviceaccounts/robot/token", `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`},
 		{"DELETE", core + "/persistentvolumeclaims/book?dryRun=All", ""},
 		{"DELETE", core + "/persistentvolumeclaims?dryRun=All", ""},
+		{"PATCH", core + "/pods/dns/status", `{"status":{"podIP":"10.0.0.66","podIPs":[{"ip":"10.0.0.66"}]}}`},
+		{"POST", core + "/pods/dns/eviction?dryRun=All", eviction},
 		{"PATCH", apps + "/deployments/web/scale", `{"spec":{"replicas":0}}`},
 		{"POST", "/apis/networking.k8s.io/v1/namespaces/kube-system/networkpolicies", `{"metadata":{"name":"none"},"spec":{"podSelector":{}}}`},
 		{"POST", "/apis/autoscaling/v2/namespaces/kube-system/horizontalpodautoscalers", `{"metadata":{"name":"web"},"spec":{"maxReplicas":1,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}}`},

@@ -7,6 +7,52 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+// eviction is what whoever drains a node asks for.
+const eviction = `{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"dns","namespace":"kube-system"}}`
+
+// systemServices: what keeps the cluster going is not stopped by who works in the namespaces that no gate judges:
+// a node is drained by whoever may change nodes, and load balancers say where they are; from namespaces of their own.
+func (g *guardedCluster) systemServices(t *testing.T) {
+	for name, rule := range map[string]string{
+		"drains":    `{"apiGroups":[""],"resources":["nodes"],"verbs":["get","patch"]},{"apiGroups":[""],"resources":["pods/eviction"],"verbs":["create"]}`,
+		"evicts":    `{"apiGroups":[""],"resources":["pods/eviction"],"verbs":["create"]}`,
+		"balancers": `{"apiGroups":[""],"resources":["services/status"],"verbs":["patch"]}`,
+	} {
+		for path, body := range map[string]string{
+			"/apis/rbac.authorization.k8s.io/v1/clusterroles": `{"metadata":{"name":"` + name + `"},"rules":[` + rule + `]}`,
+			"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings": `{"metadata":{"name":"` + name + `"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"` + name + `"},
+"subjects":[{"kind":"Group","apiGroup":"rbac.authorization.k8s.io","name":"` + name + `"}]}`,
+		} {
+			if err := request(t, g.cluster.Config, "POST", path, body); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const core = "/api/v1/namespaces/kube-system"
+	for _, test := range []struct {
+		user, group      string
+		verb, path, body string
+		let              bool
+	}{
+		{"nora", "drains", "POST", core + "/pods/dns/eviction?dryRun=All", eviction, true},
+		{"system:serviceaccount:kured:kured", "drains", "POST", core + "/pods/dns/eviction?dryRun=All", eviction, true},
+		{"nora", "drains", "PATCH", core + "/pods/dns/status", `{"status":{"podIP":"10.0.0.67"}}`, false},
+		{"mallory", "evicts", "POST", core + "/pods/dns/eviction?dryRun=All", eviction, false},
+		{"system:node:n1", "system:nodes", "POST", core + "/pods/dns/eviction?dryRun=All", eviction, true},
+		{"system:serviceaccount:metallb-system:controller", "balancers", "PATCH", core + "/services/web/status", `{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}}`, true},
+	} {
+		config, err := g.cluster.ConfigFor(test.user, test.group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = request(t, config, test.verb, test.path, test.body)
+		refused := err != nil && strings.Contains(err.Error(), "no gate judges this namespace")
+		if refused == test.let || err != nil && !refused {
+			t.Errorf("%s %s by %s: got %v", test.verb, test.path, test.user, err)
+		}
+	}
+}
+
 // glassRecords: T-54, nobody deletes the record of a break-glass but the prover, when it is closed; while no gate is
 // asked, and whatever rights they have.
 func (g *guardedCluster) glassRecords(t *testing.T) {
