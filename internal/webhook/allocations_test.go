@@ -10,7 +10,7 @@ import "testing"
 // the judge.
 func TestP1Allocations(t *testing.T) {
 	data := sized(t, 6<<10)
-	p := new(parserPool).get()
+	p := new(parserPool)
 	decoding := testing.AllocsPerRun(200, func() {
 		if _, err := p.parse(data); err != nil {
 			t.Fatal(err)

@@ -51,7 +51,7 @@ func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{1 << 10, 6 << 10, 200 << 10} {
 		b.Run(fmt.Sprintf("%dKiB", n>>10), func(b *testing.B) {
 			data := sized(b, n)
-			p := new(parserPool).get()
+			p := new(parserPool)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {

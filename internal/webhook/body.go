@@ -23,10 +23,13 @@ const (
 
 // body is one request body in memory, with what it holds of the byte budget.
 type body struct {
-	data []byte
-	part *share
-	peer string
-	held int64
+	data   []byte
+	head   [1 << 10]byte // where data begins: a caller that is slow with it holds no buffer (T-32)
+	buffer *[]byte       // where data goes on
+	pool   *sync.Pool    // of buffers
+	part   *share
+	peer   string
+	held   int64
 }
 
 // bodyPools keep buffers of two sizes, so that an ordinary request does not sit in a large one.
@@ -34,29 +37,28 @@ type bodyPools struct {
 	small, large sync.Pool
 }
 
-// get gives an empty body for a declared length; a negative one is unknown.
-func (p *bodyPools) get(declared int64) *body {
-	pool := &p.small
+// begin begins an empty body for a declared length; a negative one is unknown.
+func (p *bodyPools) begin(b *body, declared int64) {
+	b.data, b.pool = b.head[:0], &p.small
 	if declared < 0 || declared > smallBuffer {
-		pool = &p.large
+		b.pool = &p.large
 	}
-	if got, ok := pool.Get().(*body); ok {
-		return got
-	}
-	return &body{data: make([]byte, 0, freeBytes)}
 }
 
-// put gives the budget back and keeps the buffer unless it is large. Nothing may use the body's
+// end gives the budget back and keeps the buffer unless it is large. Nothing may use the body's
 // bytes after that.
-func (p *bodyPools) put(b *body) {
+func (p *bodyPools) end(b *body) {
 	b.release()
-	b.data = b.data[:0]
-	switch c := cap(b.data); {
-	case c <= smallBuffer:
-		p.small.Put(b)
-	case c <= largeBuffer:
-		p.large.Put(b)
+	if b.buffer != nil {
+		*b.buffer = b.data[:0]
+		switch c := cap(b.data); {
+		case c <= smallBuffer:
+			p.small.Put(b.buffer)
+		case c <= largeBuffer:
+			p.large.Put(b.buffer)
+		}
 	}
+	b.data, b.buffer = nil, nil
 }
 
 // charge takes room for n bytes of one peer, at most once for a body.
@@ -78,8 +80,7 @@ func (b *body) release() {
 
 // readBody reads a whole body within the budget. The whole length is charged before more than the
 // free bytes are read: charging as bytes arrive would let many large bodies take the budget
-// together and none of them finish. Memory is only taken as bytes arrive. When it fails, what was
-// read of the head stays readable.
+// together and none of them finish. When it fails, what was read of the head stays readable.
 func (s *Server) readBody(b *body, r *http.Request) error {
 	limit, declared := s.limits.Body, r.ContentLength
 	end := declared
@@ -99,30 +100,41 @@ func (s *Server) readBody(b *body, r *http.Request) error {
 	if err := b.charge(s.budget.part(declared), peer, min(end, limit)); err != nil {
 		return err
 	}
-	for target := int64(2 * freeBytes); ; target *= 2 {
-		if err := b.fill(r.Body, min(end, target)); err != nil {
-			return b.ended(err, declared)
-		}
-		switch {
-		case target < end:
-		case declared < 0:
-			return errTooLarge
-		default:
-			return nil
-		}
+	if err := b.fill(r.Body, end); err != nil {
+		return b.ended(err, declared)
 	}
+	if declared < 0 {
+		return errTooLarge
+	}
+	return nil
 }
 
-// fill reads until the body has n bytes.
+// fill reads until the body has n bytes. Memory is only taken as bytes arrive.
 func (b *body) fill(r io.Reader, n int64) error {
-	if have := int64(cap(b.data)); have < n {
-		grown := make([]byte, len(b.data), n)
-		copy(grown, b.data)
-		b.data = grown
+	for have := len(b.data); int64(have) < n; have = len(b.data) {
+		if have == cap(b.data) {
+			b.grow(n)
+		}
+		got, err := io.ReadFull(r, b.data[have:min(n, int64(cap(b.data)))])
+		b.data = b.data[:have+got]
+		if err != nil {
+			return err
+		}
 	}
-	got, err := io.ReadFull(r, b.data[len(b.data):n])
-	b.data = b.data[:len(b.data)+got]
-	return err
+	return nil
+}
+
+// grow makes room for as much again, as far as n bytes need it.
+func (b *body) grow(n int64) {
+	if b.buffer == nil {
+		if b.buffer, _ = b.pool.Get().(*[]byte); b.buffer == nil {
+			b.buffer = new([]byte)
+		}
+		b.data = append((*b.buffer)[:0], b.data...)
+	}
+	if have := len(b.data); have == cap(b.data) {
+		b.data = slices.Grow(b.data, int(min(n, 2*int64(have)))-have)
+	}
 }
 
 // ended tells the end of a body of unknown length from one that came too early.

@@ -1,12 +1,9 @@
 package webhook
 
 import (
-	"crypto/tls"
 	"net"
 	"net/netip"
-	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -79,49 +76,10 @@ func peerOf(c net.Conn) netip.Addr {
 type limitedConn struct {
 	net.Conn
 	release func()
-	turn    atomic.Pointer[turns] // that it holds one of
-}
-
-// Read reads. Who waits for the other side has computed what there was to compute.
-func (c *limitedConn) Read(b []byte) (int, error) {
-	c.yield()
-	return c.Conn.Read(b)
 }
 
 // Close closes the connection.
 func (c *limitedConn) Close() error {
-	c.yield()
 	c.release()
 	return c.Conn.Close()
-}
-
-func (c *limitedConn) yield() {
-	if held := c.turn.Swap(nil); held != nil {
-		<-*held
-	}
-}
-
-// turns are how many handshakes are computed at once. A handshake costs as much as many reviews, and a thousand
-// that begin in one moment would have every review on a connection that is open already wait for all of them (T-32).
-type turns chan struct{}
-
-// takeTurns has handshakes wait for their turn from the moment when the client's first message is there: one that says
-// nothing takes none. The turn ends when the server waits for the client again.
-func takeTurns(c *tls.Config) {
-	all := make(turns, max(1, runtime.GOMAXPROCS(0)/2))
-	before := c.GetConfigForClient
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if conn, ok := hello.Conn.(*limitedConn); ok {
-			select {
-			case all <- struct{}{}:
-				conn.turn.Store(&all)
-			case <-hello.Context().Done():
-				return nil, hello.Context().Err()
-			}
-		}
-		if before == nil {
-			return nil, nil
-		}
-		return before(hello)
-	}
 }

@@ -12,12 +12,13 @@ import (
 // The pace of garbage collection. Each review leaves some tens of kilobytes behind, and the heap of a
 // gate is small: with Go's default it would be collected several times a second, and that would be a
 // third of what a verdict costs. So the heap may grow by room between two collections, as far as that is
-// no more than most percent of what lives; a gate with much in memory is back at Go's default.
+// no more than most percent of what is scanned; a gate with much in memory, or with a crowd at its door
+// (T-32), is back at Go's default.
 const (
-	garbageRoom = 96 << 20 // bytes
+	garbageRoom = 40 << 20 // bytes
 	leastPace   = 100      // percent: Go's default
 	mostPace    = 800
-	paceEvery   = 10 * time.Second
+	paceEvery   = time.Second
 )
 
 // PaceGarbage sets the pace of garbage collection of this process by how much lives in its heap, until
@@ -30,8 +31,12 @@ func PaceGarbage(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(paceEvery)
 	defer ticker.Stop()
-	for {
-		debug.SetGCPercent(pace(live()))
+	for set := 0; ; {
+		// To set it stops the world: what has hardly changed is left.
+		if want := pace(scanned()); 10*want < 9*set || 10*want > 11*set {
+			debug.SetGCPercent(want)
+			set = want
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -40,17 +45,22 @@ func PaceGarbage(ctx context.Context) error {
 	}
 }
 
-// live is how many bytes of heap the last collection left.
-func live() uint64 {
-	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	runtimemetrics.Read(sample)
-	if sample[0].Value.Kind() != runtimemetrics.KindUint64 {
-		return math.MaxUint64 // not known: the least pace
+// scanned is how many bytes the last collection went through: what lives in the heap, stacks and globals. Go's pace is
+// percent of all these.
+func scanned() uint64 {
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	runtimemetrics.Read(samples)
+	var sum uint64
+	for _, s := range samples {
+		if s.Value.Kind() != runtimemetrics.KindUint64 {
+			return math.MaxUint64 // not known: the least pace
+		}
+		sum += s.Value.Uint64()
 	}
-	return sample[0].Value.Uint64()
+	return sum
 }
 
-// pace is by how many percent a heap may grow of which so many bytes live.
-func pace(live uint64) int {
-	return int(min(max(garbageRoom*100/max(live, 1), leastPace), mostPace))
+// pace is by how many percent a heap may grow of so many bytes that are scanned.
+func pace(scanned uint64) int {
+	return int(min(max(garbageRoom*100/max(scanned, 1), leastPace), mostPace))
 }

@@ -4,21 +4,23 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"runtime/debug"
+	"sync"
 	"testing"
 )
 
-// TestPace: a small heap may grow by a fixed room, and a large one as Go has it.
+// TestPace: where little is scanned the heap may grow by a fixed room, and else as Go has it.
 func TestPace(t *testing.T) {
 	for _, tt := range []struct {
-		live uint64
-		want int
+		scanned uint64
+		want    int
 	}{
-		{0, mostPace}, {1 << 20, mostPace}, {16 << 20, 600}, {24 << 20, 400}, {48 << 20, 200}, {96 << 20, leastPace},
+		{0, mostPace}, {5 << 20, mostPace}, {8 << 20, 500}, {16 << 20, 250}, {40 << 20, leastPace},
 		{1 << 30, leastPace}, {math.MaxUint64, leastPace},
 	} {
-		if got := pace(tt.live); got != tt.want {
-			t.Errorf("%d bytes live: %d percent, want %d", tt.live, got, tt.want)
+		if got := pace(tt.scanned); got != tt.want {
+			t.Errorf("%d bytes scanned: %d percent, want %d", tt.scanned, got, tt.want)
 		}
 	}
 }
@@ -35,5 +37,30 @@ func TestPaceGarbage(t *testing.T) {
 	}
 	if got := debug.SetGCPercent(77); got != 77 {
 		t.Errorf("although GOGC is set the pace is %d", got)
+	}
+}
+
+// TestT32StacksCount: stacks are scanned like the heap. A crowd of connections has little on the heap and much there.
+func TestT32StacksCount(t *testing.T) {
+	runtime.GC()
+	before := scanned()
+	over := make(chan struct{})
+	var begun, all sync.WaitGroup
+	defer all.Wait()
+	defer close(over)
+	const crowd, frame = 100, 64 << 10
+	for range crowd {
+		begun.Add(1)
+		all.Go(func() {
+			var deep [frame]byte
+			begun.Done()
+			<-over
+			runtime.KeepAlive(&deep)
+		})
+	}
+	begun.Wait()
+	runtime.GC()
+	if grown := int64(scanned()) - int64(before); grown < crowd*frame/2 {
+		t.Errorf("%d stacks of %d bytes: %d bytes more are scanned", crowd, frame, grown)
 	}
 }

@@ -39,8 +39,7 @@ type exchange struct {
 	r        *http.Request
 	arrived  time.Time
 	deadline time.Time
-	body     *body
-	parser   *parser
+	body     body
 	req      *change.Request // nil until a whole review was read
 	timer    *time.Timer     // calls late, where the judge was asked
 
@@ -62,8 +61,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		x.r, x.traced = r.WithContext(ctx), traced
 	}
 	x.deadline = x.arrived.Add(s.timeout(r))
-	x.body = s.bodies.get(r.ContentLength)
-	x.parser = s.parsers.get()
+	s.bodies.begin(&x.body, r.ContentLength)
 	s.metrics.inFlight.Inc()
 	return x
 }
@@ -78,10 +76,9 @@ func (x *exchange) end() {
 		x.follow(nil, policy.Verdict{})
 		x.mu.Unlock()
 	}
-	s.parsers.put(x.parser)
-	s.bodies.put(x.body)
+	s.bodies.end(&x.body)
 	if x.timer == nil || x.timer.Stop() {
-		x.w, x.r, x.body, x.parser, x.req, x.answered = nil, nil, nil, nil, nil, false
+		x.w, x.r, x.req, x.answered = nil, nil, nil, false
 		s.exchanges.Put(x)
 	}
 }
@@ -117,7 +114,7 @@ func (x *exchange) run() {
 		x.shed(shedNotReady)
 		return
 	}
-	err := x.s.readBody(x.body, x.r)
+	err := x.s.readBody(&x.body, x.r)
 	switch {
 	case errors.Is(err, errShed):
 		x.overload(shedBytes)
@@ -145,7 +142,7 @@ func (x *exchange) run() {
 		return
 	}
 	defer x.s.queue.leave()
-	req, err := x.parser.parse(x.body.data)
+	req, err := x.s.parsers.parse(x.body.data)
 	if err != nil {
 		x.malformed(req, err)
 		return
@@ -228,12 +225,15 @@ func (x *exchange) rescue() {
 	defer func() { _ = recover() }()
 	x.s.metrics.panics.Inc()
 	x.unreadable(causePanic, "Fairway failed on this request", "Report the entry in Fairway's log.")
-	// Of the value only what the runtime itself says is shown: others may hold parts of objects.
-	why := "panic of the program's own"
+	x.s.log.Info("admission panic", "reason", panicText(what), "stack", string(debug.Stack()))
+}
+
+// panicText is what may be told of a panic: what the runtime itself says. Other values may hold parts of objects.
+func panicText(what any) string {
 	if err, ok := what.(runtime.Error); ok {
-		why = err.Error()
+		return err.Error()
 	}
-	x.s.log.Info("admission panic", "reason", why, "stack", string(debug.Stack()))
+	return "panic of the program's own"
 }
 
 // overload sheds the request where it can come back in time, and else denies it (T-50).

@@ -71,17 +71,16 @@ type parser struct {
 // parserPool keeps parsers with their stacks and interned names.
 type parserPool struct{ pool sync.Pool }
 
-func (p *parserPool) get() *parser {
-	if got, ok := p.pool.Get().(*parser); ok {
-		return got
+// parse reads one review, as a parser does.
+func (p *parserPool) parse(data []byte) (*change.Request, error) {
+	used, ok := p.pool.Get().(*parser)
+	if !ok {
+		used = &parser{dec: new(jsontext.Decoder)}
 	}
-	return &parser{dec: new(jsontext.Decoder)}
-}
-
-// put keeps a parser without what it read.
-func (p *parserPool) put(used *parser) {
-	used.src, used.data, used.out = bytes.Buffer{}, nil, review{}
+	req, err := used.parse(data)
+	used.src, used.data, used.out = bytes.Buffer{}, nil, review{} // nothing of what it read is kept
 	p.pool.Put(used)
+	return req, err
 }
 
 // parse reads one review. The request is never nil and holds the uid as soon as that was read, also

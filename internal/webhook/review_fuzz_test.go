@@ -122,8 +122,7 @@ func FuzzReview(f *testing.F) {
 		f.Add([]byte(strings.ReplaceAll(good, swap[0], swap[1])))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var pool parserPool
-		p := pool.get()
+		var p parserPool
 		got, err := p.parse(data)
 		if uid := headUID(data); err == nil && uid != got.UID {
 			t.Errorf("uid in the head is %q, in the whole %q", uid, got.UID)

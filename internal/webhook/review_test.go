@@ -65,7 +65,7 @@ func encoded(t testing.TB, with ...func(*admissionv1.AdmissionRequest)) []byte {
 func raw(s string) runtime.RawExtension { return runtime.RawExtension{Raw: []byte(s)} }
 
 func TestParse(t *testing.T) {
-	got, err := new(parserPool).get().parse(encoded(t))
+	got, err := new(parserPool).parse(encoded(t))
 	if err != nil {
 		t.Fatalf("parse: %v", err)
 	}
@@ -141,7 +141,7 @@ func TestParseIdentity(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := new(parserPool).get().parse(encoded(t, tt.with))
+			got, err := new(parserPool).parse(encoded(t, tt.with))
 			if err != nil {
 				t.Fatalf("parse: %v", err)
 			}
@@ -160,7 +160,7 @@ func TestParseSides(t *testing.T) {
 		admissionv1.Delete:  {false, true},
 		admissionv1.Connect: {false, false},
 	} {
-		got, err := new(parserPool).get().parse(encoded(t, func(r *admissionv1.AdmissionRequest) { r.Operation = op }))
+		got, err := new(parserPool).parse(encoded(t, func(r *admissionv1.AdmissionRequest) { r.Operation = op }))
 		if err != nil {
 			t.Fatalf("parse %s: %v", op, err)
 		}
@@ -225,7 +225,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := new(parserPool).get().parse([]byte(tt.body))
+			_, err := new(parserPool).parse([]byte(tt.body))
 			if !errors.Is(err, tt.want) {
 				t.Errorf("parse: %v, want: %v", err, tt.want)
 			}
@@ -236,7 +236,7 @@ func TestParseRefuses(t *testing.T) {
 // TestParseAcceptsDuplicatesInside: duplicate keys are refused where they decide, and nowhere else.
 func TestParseAcceptsDuplicatesInside(t *testing.T) {
 	object := `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","annotations":{"a":"1","a":"2"}},"spec":{"a":1,"a":2},"spec":3}`
-	got, err := new(parserPool).get().parse(encoded(t, func(r *admissionv1.AdmissionRequest) { r.Object = raw(object) }))
+	got, err := new(parserPool).parse(encoded(t, func(r *admissionv1.AdmissionRequest) { r.Object = raw(object) }))
 	if err != nil {
 		t.Fatalf("parse: %v", err)
 	}
@@ -247,12 +247,10 @@ func TestParseAcceptsDuplicatesInside(t *testing.T) {
 
 // TestParseKeepsNothing: a pooled parser must not carry anything from one request into the next.
 func TestParseKeepsNothing(t *testing.T) {
-	var pool parserPool
-	p := pool.get()
+	var p parserPool
 	if _, err := p.parse(encoded(t)); err != nil {
 		t.Fatalf("parse: %v", err)
 	}
-	pool.put(p)
 	minimal := []byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"2","kind":{"version":"v1","kind":"Pod"},"resource":{"version":"v1","resource":"pods"},"operation":"CONNECT"}}`)
 	got, err := p.parse(minimal)
 	if err != nil {

@@ -101,13 +101,23 @@ func (s *Server) Serve(ln net.Listener) error {
 	if c := s.http.TLSConfig; c.GetCertificate == nil && c.GetConfigForClient == nil {
 		return errors.New("serving admission reviews: no serving certificate")
 	}
-	takeTurns(s.http.TLSConfig)
 	limited := newConnLimiter(ln, s.limits, s.metrics.shed.WithLabelValues(shedConns))
-	if err := s.http.ServeTLS(limited, "", ""); !errors.Is(err, http.ErrServerClosed) {
+	shaken := shakeHands(limited, s.http.TLSConfig, s.limits.ReadHeader, s.handshakeFailed)
+	if err := s.http.Serve(shaken); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving admission reviews on %s: %w", ln.Addr(), err)
 	}
 	<-s.closed
 	return nil
+}
+
+// handshakeFailed tells of a failed handshake.
+func (s *Server) handshakeFailed(from net.Addr, why error) {
+	if errors.Is(why, errPanicked) {
+		s.metrics.panics.Inc()
+		s.log.Info("admission panic", "reason", why.Error())
+		return
+	}
+	s.log.V(1).Info("handshake failed", "from", from.String(), "reason", cut(why.Error(), 200))
 }
 
 // Shutdown ends the service without failing a call. At once /readyz says no, so that end points
@@ -215,6 +225,8 @@ func tlsConfig(opts Options) *tls.Config {
 		GetCertificate: opts.GetCertificate,
 		MinVersion:     opts.MinTLS,
 		NextProtos:     []string{"http/1.1"},
+		// API servers resume no session; and one would keep the authorities of the day it began.
+		SessionTicketsDisabled: true,
 	}
 	if base.MinVersion == 0 {
 		base.MinVersion = tls.VersionTLS13
@@ -223,8 +235,6 @@ func tlsConfig(opts Options) *tls.Config {
 		return base
 	}
 	base.ClientAuth = tls.RequireAndVerifyClientCert
-	// A resumed session would keep the authorities of the day it began.
-	base.SessionTicketsDisabled = true
 	outer := base.Clone()
 	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		pool := opts.ClientCAs()
@@ -239,7 +249,7 @@ func tlsConfig(opts Options) *tls.Config {
 	return outer
 }
 
-// lineWriter hands net/http's own complaints (handshakes that failed, mostly) to the log.
+// lineWriter hands net/http's own complaints to the log.
 type lineWriter struct{ log logr.Logger }
 
 // Write logs one line.
