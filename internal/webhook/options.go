@@ -70,7 +70,7 @@ type Limits struct {
 	Conns         int           // open connections: 4096, and no more than half of what the process may have open
 	ConnsPerPeer  int           // open connections of one address: 1024, and no more than half of Conns
 	HeaderBytes   int           // of a request: 16 KiB
-	ReadHeader    time.Duration // to finish handshake and headers: 5 s
+	ReadHeader    time.Duration // to finish a handshake, and again for headers: 5 s
 	Read          time.Duration // to finish a request with its body: 10 s
 	Write         time.Duration // from the end of the headers to the end of the answer: 31 s
 	Idle          time.Duration // of a kept connection: 150 s; API servers close theirs after 90 s, and must be first
