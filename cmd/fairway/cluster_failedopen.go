@@ -128,16 +128,19 @@ func (p *proving) tellOutages(ctx context.Context, sweeps []audited) error {
 	if err != nil {
 		unread = append(unread, err.Error())
 	}
-	p.tellOutage(ctx, *o, slices.DeleteFunc(found, func(w controller.Written) bool { return delivered(sweeps, w.ID) }), unread)
+	p.tellOutage(ctx, *o, undelivered(found, sweeps), unread)
 	return nil
 }
 
-// delivered reports whether an audit found an object as it was delivered.
-func delivered(sweeps []audited, id change.ObjectID) bool {
-	return slices.ContainsFunc(sweeps, func(a audited) bool {
-		_, is := slices.BinarySearchFunc(a.Sweep.Bound, id, change.ObjectID.Compare)
-		return is
-	})
+// undelivered leaves out what an audit found as it was delivered.
+func undelivered(found []controller.Written, sweeps []audited) []controller.Written {
+	bound := map[change.ObjectID]bool{}
+	for _, a := range sweeps {
+		for _, id := range a.Sweep.Bound {
+			bound[id] = true
+		}
+	}
+	return slices.DeleteFunc(found, func(w controller.Written) bool { return bound[w.ID] })
 }
 
 func (p *proving) tellOutage(ctx context.Context, o controller.Outage, found []controller.Written, unread []string) {

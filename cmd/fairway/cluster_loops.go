@@ -15,6 +15,8 @@ type looping struct {
 	status  *controller.Status
 	loops   prometheus.Gauge
 	told    []string // by the log
+	// toldUnknown is why nobody knows of loops, as the log tells it.
+	toldUnknown string
 }
 
 func newLooping(in *install, status *controller.Status) *looping {
@@ -30,9 +32,13 @@ func (l *looping) look(ctx context.Context) error {
 	h := hooksOf(l.install.o)
 	others, err := controller.Others(ctx, l.install.cluster.client, h.Name)
 	if err != nil {
-		l.install.log.Info("nobody knows which webhooks could keep Fairway from starting", "problem", err.Error())
+		if why := err.Error(); l.toldUnknown != why { // it is asked again every second
+			l.install.log.Info("nobody knows which webhooks could keep Fairway from starting", "problem", why)
+			l.toldUnknown = why
+		}
 		return err
 	}
+	l.toldUnknown = ""
 	loops := controller.Loops(others, l.install.state.World(), h)
 	l.loops.Set(float64(len(loops)))
 	if !slices.Equal(l.told, loops) {

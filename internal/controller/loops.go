@@ -73,8 +73,7 @@ func Loops(others []admissionv1.ValidatingWebhook, w *tier.World, h Hooks) []str
 // startsByGates reports whether nothing starts in a namespace while no gate answers.
 func startsByGates(namespace string, w *tier.World, h Hooks) bool {
 	t, _ := w.Tier(namespace)
-	return namespace != h.Namespace && !slices.Contains(h.System, namespace) &&
-		t.Lane != tier.Open && t.Enforcement != tier.Warn && t.Enforcement != tier.Audit
+	return namespace != h.Namespace && !slices.Contains(h.System, namespace) && t.Refuses()
 }
 
 // ofStart reports whether a rule is about something without which no Pod of Fairway serves: the Pod, its place on
