@@ -114,7 +114,7 @@ dist: ## Make the files of a release in dist/ (VERSION=v1.2.3, the chart's)
 	hack/release/dist.sh $(VERSION)
 
 .PHONY: release-rehearsal
-release-rehearsal: ## Rehearse a release on loopback: make, push, sign, check as docs/release.md says, and attack it (needs openssl)
+release-rehearsal: ## Rehearse a release on loopback: make, push, sign, check as docs/release.md says, and attack it (needs openssl and curl)
 	hack/release/rehearse.sh
 
 .PHONY: reproduce

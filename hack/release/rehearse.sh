@@ -1,35 +1,46 @@
 #!/usr/bin/env bash
 # Rehearse a release where nothing is published: make its files, push images and the chart to a registry on loopback,
-# sign all of it, and run the commands of docs/release.md by which a user checks it. Then change what an attacker
-# would, and see each refused. The signatures bear the identity of the workflow, whose certificate an authority made
-# here issues and no log records: Fulcio and Rekor are the only strangers that are missing.
+# sign all of it as a job of GitHub Actions would, and run the commands of docs/release.md by which a user checks it. Then
+# change what an attacker would, and see each refused. Whom a release trusts is on loopback too (strangers.sh).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 chart=$(sed -n 's/^version: //p' charts/fairway/Chart.yaml)
 version=v$chart
 tools=$(hack/cosign/build.sh)
+sigstore=$(hack/sigstore/build.sh)
+issuer=https://token.actions.githubusercontent.com
+workflow=https://github.com/fairway-dev/fairway/.github/workflows/release.yml
 work=$(mktemp -d)
-registry=
+running=()
 cleanup() {
-	[ -z "$registry" ] || kill "$registry" 2>/dev/null || true
+	kill "${running[@]}" 2>/dev/null || true
+	wait 2>/dev/null || true
 	rm -rf "$work"
 }
 trap cleanup EXIT
+. hack/release/strangers.sh
 step() { echo "--- $*"; }
 crane() { "$tools/crane" "$@" 2> "$work/crane.log" || { cat "$work/crane.log" >&2; return 1; }; }
 
 step "the files of $version"
 hack/release/dist.sh "$version"
 
-step "a registry on loopback"
-"$tools/crane" registry serve --address 127.0.0.1:0 2> "$work/registry.log" &
-registry=$!
-until port=$(sed -n 's/.*serving on port //p' "$work/registry.log") && [ -n "$port" ]; do
-	kill -0 "$registry"
-	sleep 0.1
-done
+step "a registry, GitHub's token service, Fulcio, Rekor and a timestamping authority on loopback"
+port=$(free)
+background registry "$tools/crane" registry serve --address "127.0.0.1:$port"
+answers registry "http://127.0.0.1:$port/v2/"
 here=127.0.0.1:$port/fairway-dev
+go build -o "$work/actions" ./hack/actions
+background actions "$work/actions" "$work"
+until actions=$(< "$work/actions.log") && [ -n "$actions" ]; do sleep 0.1; done
+fulcio fulcio
+rekor
+timestamps
+world public "$fulcio" fulcio
+world unlogged "$fulcio" fulcio unlogged
+fulcio stranger
+world stranger "$fulcio" stranger
 
 step "images for two platforms, which hold the binary alone, and an attestation"
 for role in gate prover; do
@@ -49,46 +60,29 @@ for role in gate prover; do
 	crane index append "${platforms[@]}" -m "$image:attestation" -t "$image:$chart" >/dev/null
 done
 
-# The identity of release.yml at a tag, as Fulcio writes it into a certificate.
-issuer=https://token.actions.githubusercontent.com
-workflow=https://github.com/fairway-dev/fairway/.github/workflows/release.yml
-export COSIGN_PASSWORD=
-authority() { # authority NAME: whom a verifier trusts
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj "/O=$1" \
-		-addext keyUsage=critical,keyCertSign,cRLSign -addext extendedKeyUsage=codeSigning -keyout "$work/$1.key" -out "$work/$1.pem" 2>/dev/null
-	"$tools/cosign" trusted-root create --fulcio "url=https://fulcio.invalid,certificate-chain=$work/$1.pem" --out "$work/$1.json"
+job() { # job REPOSITORY WORKFLOW REF: whose token is asked for from here on
+	export ACTIONS_ID_TOKEN_REQUEST_TOKEN=rehearsal ACTIONS_ID_TOKEN_REQUEST_URL="http://$actions/?repository=$1&workflow=$2&ref=$3"
 }
-identity() { # identity NAME AUTHORITY SUBJECT [ISSUER]: a key and a certificate for it
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj / -keyout "$work/$1.pkcs8" -out "$work/$1.csr" 2>/dev/null
-	openssl x509 -req -in "$work/$1.csr" -CA "$work/$2.pem" -CAkey "$work/$2.key" -days 1 -out "$work/$1.pem" -extfile <(
-		echo keyUsage=critical,digitalSignature
-		echo extendedKeyUsage=codeSigning
-		echo "subjectAltName=critical,URI:$3"
-		echo "1.3.6.1.4.1.57264.1.8=ASN1:UTF8String:${4:-$issuer}"
-	) 2>/dev/null
-	cp "$work/$2.json" "$work/$1.trust"
-	"$tools/cosign" import-key-pair --key "$work/$1.pkcs8" --output-key-prefix "$work/$1" >/dev/null 2>&1
+sign() { # sign WHAT [WORLD]: as the workflow does
+	local at=$work/${2:-public}
+	hack/release/sign.sh "$1" --signing-config "$at.services" --trusted-root "$at.trust" > "$work/signing" 2>&1 || { cat "$work/signing" >&2; return 1; }
 }
-"$tools/cosign" signing-config create --out "$work/no-services.json"
-sign() { # sign NAME WHAT: what the workflow does, as somebody
-	hack/release/sign.sh "$2" --key "$work/$1.key" --certificate "$work/$1.pem" --signing-config "$work/no-services.json" --trusted-root "$work/$1.trust" > "$work/signing" 2>&1 || { cat "$work/signing" >&2; return 1; }
-}
-authority authority
-identity release authority "$workflow@refs/tags/$version"
+release() { job fairway-dev/fairway release.yml "refs/tags/$version"; }
 
 step "the chart, and signatures"
+release
 pushed=$(hack/release/push-chart.sh "$version" "$here" --plain-http)
-sign release "$pushed"
+sign "$pushed"
 for role in gate prover; do
-	sign release "$here/fairway-$role@$(crane digest "$here/fairway-$role:$chart")"
+	sign "$here/fairway-$role@$(crane digest "$here/fairway-$role:$chart")"
 done
-sign release dist/SHA256SUMS
+sign dist/SHA256SUMS
 
 step "what docs/release.md has a user do"
 mkdir "$work/bin"
 cat > "$work/bin/cosign" <<EOT
 #!/bin/bash
-exec "$tools/cosign" "\$1" --trusted-root "$work/authority.json" --insecure-ignore-tlog --insecure-ignore-sct "\${@:2}"
+exec "$tools/cosign" "\$1" --trusted-root "$work/public.trust" --insecure-ignore-sct "\${@:2}"
 EOT
 cat > "$work/bin/curl" <<EOT
 #!/bin/bash
@@ -125,37 +119,43 @@ tampered() { # tampered NAME: a copy of the files to change
 	cp -r dist "$work/$1"
 	printf X | dd of="$work/$1/fairway-linux-amd64" bs=1 conv=notrunc status=none
 }
-resigned() { # resigned NAME: the sums of what was changed, signed by somebody
+resigned() { # resigned NAME [WORLD]: the sums of what was changed, signed by whose job it is
 	tampered "$1"
 	(cd "$work/$1" && rm SHA256SUMS* && sha256sum -- * > SHA256SUMS)
-	sign "$1" "$work/$1/SHA256SUMS"
+	sign "$work/$1/SHA256SUMS" "${2:-public}"
 }
 tampered byte
 refused "a byte of a binary" "fairway-linux-amd64: FAILED" "$work/byte"
 (cd "$work/byte" && sha256sum fairway-linux-amd64 >> SHA256SUMS)
 refused "a byte of a binary, and its sum" "invalid signature" "$work/byte"
 
-identity fork authority "https://github.com/mallory/fairway/.github/workflows/release.yml@refs/tags/$version"
-identity branch authority "$workflow@refs/heads/main"
-identity other-workflow authority "https://github.com/fairway-dev/fairway/.github/workflows/ci.yml@refs/tags/$version"
-identity earlier authority "$workflow@refs/tags/v0.0.1"
-identity other-issuer authority "$workflow@refs/tags/$version" https://accounts.example.com
-for name in fork branch other-workflow earlier other-issuer; do
-	resigned "$name"
-	refused "files that are signed by: $name" "no matching CertificateIdentity found" "$work/$name"
-done
-authority stranger
-identity impostor stranger "$workflow@refs/tags/$version"
-resigned impostor
-refused "files that are signed by: impostor" "leaf certificate verification failed" "$work/impostor"
+other="no matching CertificateIdentity found"
+job mallory/fairway release.yml "refs/tags/$version"
+resigned fork
+refused "files that a fork signed" "$other" "$work/fork"
+job fairway-dev/fairway release.yml refs/heads/main
+resigned branch
+refused "files that a branch signed" "$other" "$work/branch"
+job fairway-dev/fairway ci.yml "refs/tags/$version"
+resigned workflow
+refused "files that another workflow signed" "$other" "$work/workflow"
+job fairway-dev/fairway release.yml refs/tags/v0.0.1
+resigned earlier
+refused "files of an earlier release" "$other" "$work/earlier"
+release
+resigned stranger stranger
+refused "files whose signer an unknown authority certified" "leaf certificate verification failed" "$work/stranger"
+resigned unlogged unlogged
+refused "files whose signature no log has" "transparency log" "$work/unlogged"
 
+job fairway-dev/fairway release.yml refs/tags/v0.0.1
 for name in fairway-gate fairway-prover charts/fairway; do
 	at=$here/$name
 	true=$(crane digest "$at:$chart")
 	crane append --oci-empty-base -f "$work/gate-amd64.tar" -t "$at:$chart" >/dev/null
 	refused "$name: a tag that was moved" "no signatures found" "$PWD/dist"
-	sign earlier "$at@$(crane digest "$at:$chart")"
-	refused "$name: a tag that was moved to an earlier release" "no matching CertificateIdentity found" "$PWD/dist"
+	sign "$at@$(crane digest "$at:$chart")"
+	refused "$name: a tag that was moved to an earlier release" "$other" "$PWD/dist"
 	crane tag "$at@$true" "$chart"
 done
 check "$PWD/dist" > "$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }
@@ -168,4 +168,5 @@ if "$work/next/hack/release/version.sh" v9.8.7 2> "$work/said"; then exit 1; fi
 "$work/next/hack/release/version.sh" v9.8.7
 "$work/next/hack/release/notes.sh" v9.8.7 > "$work/notes"
 wc -l < "$work/notes"
+rm dist/SHA256SUMS.sigstore.json # it is worth nothing outside
 echo "the release is rehearsed"
