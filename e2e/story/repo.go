@@ -21,7 +21,7 @@ type Repo struct {
 }
 
 // NewRepo makes an empty repository in dir. Its commits are dated from an hour ago on, one minute
-// apart, so that ids differ and no commit is in the future.
+// apart, and one second once they come near to now, so that ids differ and no commit is in the future.
 func NewRepo(ctx context.Context, dir string) (*Repo, error) {
 	r := &Repo{Dir: dir, now: time.Now().Add(-time.Hour).Truncate(time.Second)}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -57,7 +57,11 @@ func (r *Repo) Commit(ctx context.Context, c Commit) (string, error) {
 			return "", err
 		}
 	}
-	r.now = r.now.Add(time.Minute)
+	step := time.Minute
+	if time.Since(r.now) < 2*time.Minute {
+		step = time.Second
+	}
+	r.now = r.now.Add(step)
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "tree %s\n", tree)
 	for _, p := range c.Parents {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/managedfields/managedfieldstest"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	applyv1 "k8s.io/client-go/applyconfigurations"
@@ -22,7 +23,8 @@ import (
 // API server's own field management on each write, and makes the AdmissionReview of it. It neither
 // defaults nor validates: a story that needs that runs on a real one.
 type Server struct {
-	live map[string]*unstructured.Unstructured
+	live   map[string]*unstructured.Unstructured
+	custom managedfields.TypeConverter // nil: no custom kinds
 }
 
 // NewServer is a server without objects.
@@ -52,7 +54,11 @@ func (s *Server) Try(w Write) (review *admissionv1.AdmissionReview, keep func(),
 		before = &unstructured.Unstructured{}
 		before.SetGroupVersionKind(object.GroupVersionKind())
 	}
-	fields := managedfieldstest.NewFakeFieldManager(applyv1.NewTypeConverter(scheme.Scheme), object.GroupVersionKind())
+	converter := s.custom
+	if converter == nil || scheme.Scheme.Recognizes(object.GroupVersionKind()) {
+		converter = applyv1.NewTypeConverter(scheme.Scheme)
+	}
+	fields := managedfieldstest.NewFakeFieldManager(converter, object.GroupVersionKind())
 	var written runtime.Object
 	if w.Apply {
 		written, err = fields.Apply(before.DeepCopy(), object, w.Manager, true)
