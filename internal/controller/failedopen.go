@@ -102,7 +102,10 @@ func (f FailedOpen) judged(w *tier.World, kind change.Kind, namespace string) (n
 		return "", false
 	}
 	t, _ := w.Tier(namespace)
-	return t.Name, t.Lane != tier.Open || slices.Contains(engineGroups(), kind.Group)
+	if name = t.Name; t.Missing() {
+		name = "(none)" // the name of one that is not there is anybody's to choose
+	}
+	return name, t.Lane != tier.Open || slices.Contains(engineGroups(), kind.Group)
 }
 
 // Kinds are the namespaced kinds of a discovery that can be listed and whose writes gates are asked about,

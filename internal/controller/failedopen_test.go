@@ -41,7 +41,7 @@ func TestTheSweepGoesByWhatTheAPIServerGives(t *testing.T) {
 			wrote("pilot", "last", "1200"), wrote("pilot", "after", "1201"), wrote("pilot", "longer", "11000"),
 			wrote("soon", "warned", "500"), wrote("shop", "strict", "500"), wrote("free", "default", "500"),
 			wrote("play", "sandbox", "500"), wrote("kube-system", "system", "500"),
-			wrote("pilot", "none", ""), wrote("pilot", "other", "x500"),
+			wrote("lost", "of no tier", "500"), wrote("unknown", "of nobody", "500"), wrote("pilot", "none", ""), wrote("pilot", "other", "x500"),
 		},
 		"Kustomization": {wrote("play", "engine", "700"), wrote("play", "reconciled", "1300")},
 	}
@@ -59,8 +59,9 @@ func TestTheSweepGoesByWhatTheAPIServerGives(t *testing.T) {
 	}
 	since := func(w Written) Written { w.Since = true; return w }
 	want := []Written{
-		in("ConfigMap", "free", "default", "production"), in("ConfigMap", "pilot", "first", "trial"), in("ConfigMap", "pilot", "last", "trial"),
-		in("ConfigMap", "shop", "strict", "production"), in("ConfigMap", "soon", "warned", "warned"), in("Kustomization", "play", "engine", "sandbox"),
+		in("ConfigMap", "free", "default", "production"), in("ConfigMap", "lost", "of no tier", "(none)"), in("ConfigMap", "pilot", "first", "trial"), in("ConfigMap", "pilot", "last", "trial"),
+		in("ConfigMap", "shop", "strict", "production"), in("ConfigMap", "soon", "warned", "warned"),
+		in("ConfigMap", "unknown", "of nobody", "(none)"), in("Kustomization", "play", "engine", "sandbox"),
 		since(in("ConfigMap", "pilot", "after", "trial")), since(in("ConfigMap", "pilot", "longer", "trial")),
 		since(in("Kustomization", "play", "reconciled", "sandbox")),
 	}

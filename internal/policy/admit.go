@@ -176,7 +176,7 @@ func (q *question) verdict() Verdict {
 		enforcement = tier.Enforce // a tier that only warns does not open what all tiers rest on
 	}
 	return Verdict{
-		Lane: LaneRefuse, Tier: q.t.Name, Generation: q.t.Generation, Enforcement: enforcement,
+		Lane: LaneRefuse, Tier: q.t.Name, TierMissing: q.t.Missing(), Generation: q.t.Generation, Enforcement: enforcement,
 		Object: id, Operation: q.f.Request.Operation, Namespace: namespace, Commit: q.f.Origin.Commit,
 	}
 }

@@ -69,6 +69,7 @@ type Verdict struct {
 	Outcome     Outcome
 	Lane        Lane
 	Tier        string
+	TierMissing bool  // Tier does not exist or could not be told: its name may be the request's
 	Generation  int64 // of the tier
 	Enforcement tier.Enforcement
 	Object      change.ObjectID

@@ -79,6 +79,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
+// noTier is the label of what no tier that exists decided. Its name is whatever the request says, and each would be
+// a series (T-59).
+const noTier = "(none)"
+
 // decided counts one verdict.
 func (m *metrics) decided(v *policy.Verdict, dryRun bool, took time.Duration) {
 	verdict, lane := v.Outcome.String(), string(v.Lane)
@@ -86,6 +90,10 @@ func (m *metrics) decided(v *policy.Verdict, dryRun bool, took time.Duration) {
 	if codes := unmet(v); len(codes) > 0 {
 		reason = codes[0]
 	}
-	m.requests.WithLabelValues(v.Tier, lane, verdict, reason, strconv.FormatBool(dryRun)).Inc()
+	inTier := v.Tier
+	if v.TierMissing {
+		inTier = noTier
+	}
+	m.requests.WithLabelValues(inTier, lane, verdict, reason, strconv.FormatBool(dryRun)).Inc()
 	m.duration.WithLabelValues(lane, verdict).Observe(took.Seconds())
 }
