@@ -63,6 +63,7 @@ const (
 	ReasonBadStatement       = "BadStatement"       // Active: a signed statement does not verify or speaks of something else
 	ReasonWindowOver         = "WindowOver"         // Active, Expired: its window is over
 	ReasonDebt               = "Debt"               // Settled: objects still differ from Git
+	ReasonOverdue            = "Overdue"            // Settled: they still do, though the tier's reviewWithin is over
 	ReasonNoDebt             = "NoDebt"             // Settled: nothing differs from Git
 	ReasonSealed             = "Sealed"             // Unsealed: the cluster binding guards the install
 	ReasonNoClusterBinding   = "NoClusterBinding"   // Unsealed: there is no cluster binding yet

@@ -142,6 +142,8 @@ func TestT54RecordsAreRead(t *testing.T) {
 		return asJSON(t, c)
 	}
 	plain, null := with(func(*v1alpha1.BreakGlass) {}), []byte("null")
+	more := with(func(b *v1alpha1.BreakGlass) { b.Spec.Approvals = []string{"{}"} })
+	other := with(func(b *v1alpha1.BreakGlass) { b.Spec.Approvals = []string{"[]"} })
 	owned := with(func(b *v1alpha1.BreakGlass) {
 		b.OwnerReferences = []metav1.OwnerReference{{Kind: "Pod", Name: "x", UID: "1"}}
 	})
@@ -154,11 +156,13 @@ func TestT54RecordsAreRead(t *testing.T) {
 	}{
 		"made with an owner":         {owned, nil, policy.GlassRequest{Good: change.Present, Tied: change.Present}},
 		"made with a finalizer":      {held, null, policy.GlassRequest{Good: change.Present, Tied: change.Present}},
-		"approved":                   {plain, plain, policy.GlassRequest{Tied: change.Absent}},
-		"given an owner":             {owned, plain, policy.GlassRequest{Tied: change.Present}},
-		"given a finalizer":          {held, plain, policy.GlassRequest{Tied: change.Present}},
-		"kept with its finalizer":    {held, held, policy.GlassRequest{Tied: change.Absent}},
-		"rid of its finalizer":       {plain, held, policy.GlassRequest{Tied: change.Absent}},
+		"approved":                   {more, plain, policy.GlassRequest{Tied: change.Absent, Stripped: change.Absent}},
+		"stripped":                   {plain, more, policy.GlassRequest{Tied: change.Absent, Stripped: change.Present}},
+		"another approval instead":   {other, more, policy.GlassRequest{Tied: change.Absent, Stripped: change.Present}},
+		"given an owner":             {owned, plain, policy.GlassRequest{Tied: change.Present, Stripped: change.Absent}},
+		"given a finalizer":          {held, plain, policy.GlassRequest{Tied: change.Present, Stripped: change.Absent}},
+		"kept with its finalizer":    {held, held, policy.GlassRequest{Tied: change.Absent, Stripped: change.Absent}},
+		"rid of its finalizer":       {plain, held, policy.GlassRequest{Tied: change.Absent, Stripped: change.Absent}},
 		"open, deleted":              {nil, plain, policy.GlassRequest{Used: change.Absent}},
 		"closed, deleted":            {null, closed, policy.GlassRequest{Used: change.Absent, ClosedAt: at.Time}},
 		"used and closed, deleted":   {nil, used, policy.GlassRequest{Used: change.Present, ClosedAt: at.Time}},

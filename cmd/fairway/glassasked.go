@@ -36,6 +36,7 @@ func (a glassAsked) Asked(namespace string, object, old []byte) policy.GlassRequ
 	}
 	out := policy.GlassRequest{Tied: change.FoundIf(tied(is, was))}
 	if stored {
+		out.Stripped = change.FoundIf(slices.ContainsFunc(was.Spec.Approvals, func(a string) bool { return !slices.Contains(is.Spec.Approvals, a) }))
 		return out // its request is what it was, and approvals open something or nothing
 	}
 	is.Namespace, is.UID, is.Status = namespace, "", v1alpha1.BreakGlassStatus{}

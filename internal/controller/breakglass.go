@@ -47,13 +47,13 @@ func (s *Status) glass(o *v1alpha1.BreakGlass) {
 	status := &o.Status
 	status.ObservedGeneration = o.Generation
 	status.Requester, status.Approvers = g.Requester, slices.Compact(slices.Sorted(slices.Values(g.Approvers)))
-	status.Debt = debt(status.Used, sweep)
+	status.Debt = debt(status, sweep)
 	over := !s.Now().Before(o.Spec.NotAfter.Time)
 	if over && len(status.Debt) == 0 && status.ClosedAt == nil {
 		now := metav1.NewTime(s.Now().UTC().Truncate(time.Second))
 		status.ClosedAt = &now
 	}
-	set(&status.Conditions, o.Generation, glassFindings(o, g, s.Now())...)
+	set(&status.Conditions, o.Generation, glassFindings(o, g, s.Now(), reviewWithin(o, s.World()))...)
 }
 
 // bindingOf is the object that people look at for a break-glass: the binding of its namespace.
@@ -66,20 +66,38 @@ func bindingOf(o *v1alpha1.BreakGlass, w *tier.World) *v1alpha1.TierBinding {
 	return b
 }
 
-// debt are the objects that were changed and are not as Git has them, as far as the last sweep tells.
-func debt(used []v1alpha1.BreakGlassUse, sweep *Sweep) []v1alpha1.ObjectReference {
+// reviewWithin is how soon after its window what a break-glass left behind must be in Git; 0: at no time.
+func reviewWithin(o *v1alpha1.BreakGlass, w *tier.World) time.Duration {
+	t, _ := w.Tier(o.Namespace)
+	if o.Namespace == w.Install.Namespace && w.Cluster != nil {
+		t, _ = w.ClusterTier()
+	}
+	return t.BreakGlass.ReviewWithin
+}
+
+// debt are the objects that were changed and are not as Git has them, as far as the last sweep tells. What was owed
+// stays owed until a sweep after the last use finds it in order: the list of uses holds the newest alone.
+func debt(status *v1alpha1.BreakGlassStatus, sweep *Sweep) []v1alpha1.ObjectReference {
 	var left []v1alpha1.ObjectReference
-	for _, u := range used {
-		id := change.ObjectID{Group: u.Object.Group, Kind: u.Object.Kind, Namespace: u.Object.Namespace, Name: u.Object.Name}
-		unknown := sweep == nil || !sweep.At.After(u.At.Time)
-		if (unknown || sweep.Differs(id)) && !slices.Contains(left, u.Object) && len(left) < debtShown {
-			left = append(left, u.Object)
+	owes := func(o v1alpha1.ObjectReference, at time.Time) {
+		id := change.ObjectID{Group: o.Group, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+		unknown := sweep == nil || !sweep.At.After(at)
+		if (unknown || sweep.Differs(id)) && !slices.Contains(left, o) && len(left) < debtShown {
+			left = append(left, o)
 		}
+	}
+	for _, o := range status.Debt {
+		if !slices.ContainsFunc(status.Used, func(u v1alpha1.BreakGlassUse) bool { return u.Object == o }) && len(status.Used) > 0 {
+			owes(o, status.Used[0].At.Time)
+		}
+	}
+	for _, u := range status.Used {
+		owes(u.Object, u.At.Time)
 	}
 	return left
 }
 
-func glassFindings(o *v1alpha1.BreakGlass, g Glass, now time.Time) []finding {
+func glassFindings(o *v1alpha1.BreakGlass, g Glass, now time.Time, within time.Duration) []finding {
 	ready := finding{v1alpha1.ConditionReady, true, v1alpha1.ReasonCompiled, "its statements verify"}
 	active := finding{v1alpha1.ConditionActive, true, v1alpha1.ReasonInWindow, "it covers " + o.Spec.User}
 	expired := finding{v1alpha1.ConditionExpired, false, v1alpha1.ReasonInWindow, "until " + o.Spec.NotAfter.UTC().Format(time.RFC3339)}
@@ -106,6 +124,9 @@ func glassFindings(o *v1alpha1.BreakGlass, g Glass, now time.Time) []finding {
 	}
 	if len(o.Status.Debt) > 0 {
 		settled = finding{v1alpha1.ConditionSettled, false, v1alpha1.ReasonDebt, "objects differ from Git: see status.debt"}
+		if due := o.Spec.NotAfter.Add(within); within > 0 && !now.Before(due) {
+			settled.reason, settled.message = v1alpha1.ReasonOverdue, "objects differ from Git since the review was due at "+due.UTC().Format(time.RFC3339)+": see status.debt"
+		}
 	}
 	return []finding{ready, active, expired, settled}
 }

@@ -16,6 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
+	"github.com/fairway-dev/fairway/internal/change"
+	"github.com/fairway-dev/fairway/internal/tier"
 )
 
 // record is a BreakGlass of sara that was over an hour before it was closed, so long before the office's time.
@@ -156,6 +158,76 @@ func (m *meanwhile) Delete(ctx context.Context, o client.Object, opts ...client.
 		}
 	}
 	return m.Client.Delete(ctx, o, opts...)
+}
+
+// TestT54NothingOwedIsHidden: many changes of one object do not hide that of another, nor does a full list of uses what
+// was owed before it.
+func TestT54NothingOwedIsHidden(t *testing.T) {
+	at := metav1.NewTime(time.Unix(1e9, 0))
+	b := record("busy", 0, 0, func(b *v1alpha1.BreakGlass) {
+		b.Status.ClosedAt, b.Spec.NotAfter = nil, metav1.NewTime(at.Add(-time.Minute))
+	})
+	o := newOffice(t, production(t), nil, &b)
+	o.Glasses(map[[2]string]Glass{{"shop", "busy"}: {Requester: "sara"}})
+	uses := &Uses{Client: o.api}
+	use := func(name string) {
+		t.Helper()
+		uses.Used("shop", "busy", Use{At: at.Time, User: "sara", Operation: "UPDATE", Object: id("ConfigMap", name)})
+		if err := uses.Write(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	owed := func() []string {
+		t.Helper()
+		o.write(t)
+		if err := o.api.Get(t.Context(), client.ObjectKeyFromObject(&b), &b); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, object := range b.Status.Debt {
+			names = append(names, object.Name)
+		}
+		return names
+	}
+	use("secret")
+	for range 2 * usedShown {
+		use("noise")
+	}
+	if got := owed(); !slices.Contains(got, "secret") || b.Status.Uses != 2*usedShown+1 || len(b.Status.Used) != usedShown {
+		t.Errorf("after much noise %q is owed, of %d uses", got, b.Status.Uses)
+	}
+	for i := range usedShown {
+		use(fmt.Sprint(i))
+	}
+	if got := owed(); !slices.Contains(got, "secret") || len(got) != debtShown {
+		t.Errorf("after many others %q is owed", got)
+	}
+	due := o.Now
+	o.Now = func() time.Time { return due().Add(100 * time.Hour) }
+	o.Swept(tier.Binding{Namespace: "shop", Name: "tier"}, Sweep{At: at.Add(time.Second), Drifted: []change.ObjectID{id("ConfigMap", "secret")}, read: map[groupKind]bool{{"", "ConfigMap"}: true}})
+	if got := owed(); !cmp.Equal([]string{"secret"}, got) || b.Status.ClosedAt != nil {
+		t.Errorf("after a sweep %q is owed, closed at %v", got, b.Status.ClosedAt)
+	}
+	o.Swept(tier.Binding{Namespace: "shop", Name: "tier"}, Sweep{At: at.Add(time.Minute), read: map[groupKind]bool{{"", "ConfigMap"}: true}})
+	if got := owed(); len(got) != 0 || b.Status.ClosedAt == nil {
+		t.Errorf("after a sweep that finds all in order %q is owed, closed at %v", got, b.Status.ClosedAt)
+	}
+}
+
+// TestT54Overdue: what is owed after the time for the review is told so.
+func TestT54Overdue(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	b := record("b", 1, 0, func(b *v1alpha1.BreakGlass) {
+		b.Spec.NotAfter = metav1.NewTime(now.Add(-time.Hour))
+		b.Status.Debt = []v1alpha1.ObjectReference{{Kind: "ConfigMap", Name: "x"}}
+	})
+	for within, want := range map[time.Duration]string{
+		0: v1alpha1.ReasonDebt, time.Hour + time.Second: v1alpha1.ReasonDebt, time.Hour: v1alpha1.ReasonOverdue, time.Minute: v1alpha1.ReasonOverdue,
+	} {
+		if settled := glassFindings(&b, Glass{}, now, within)[3]; settled.reason != want || settled.is {
+			t.Errorf("within %s: %+v", within, settled)
+		}
+	}
 }
 
 // TestT54LateUse: a use that is recorded after the BreakGlass was closed is looked at like any other.

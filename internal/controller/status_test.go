@@ -364,7 +364,7 @@ func TestAGlassSaysWhatItLacks(t *testing.T) {
 		"beyond":      {spec(-1, time.Hour), Glass{Beyond: "sara has as many as are looked at"}, v1alpha1.ReasonTooMany},
 		"not genuine": {spec(-1, time.Hour), Glass{Refusals: []string{"no"}}, v1alpha1.ReasonBadStatement},
 	} {
-		active := glassFindings(test.b, test.g, now)[1]
+		active := glassFindings(test.b, test.g, now, 0)[1]
 		if active.reason != test.reason || active.is != (name == "open") {
 			t.Errorf("%s: %+v", name, active)
 		}

@@ -92,11 +92,28 @@ func (u *Uses) write(ctx context.Context, at objectName, uses []Use) error {
 		})
 	}
 	b.Status.ClosedAt = nil // a use that is told of late is a debt that nobody has looked at
-	b.Status.Used = b.Status.Used[:min(len(b.Status.Used), usedShown)]
+	b.Status.Used = shown(b.Status.Used)
 	if err := u.Client.Status().Update(ctx, &b); !apierrors.IsNotFound(err) {
 		return err
 	}
 	return nil
+}
+
+// shown are as many uses as a status lists: the newest of each object come first into the list, so that many changes of
+// one do not hide that of another, and then the newest of all. They stay in order, newest first.
+func shown(used []v1alpha1.BreakGlassUse) []v1alpha1.BreakGlassUse {
+	again := make([]bool, len(used)) // of an object with a newer use
+	seen := map[v1alpha1.ObjectReference]bool{}
+	for i, u := range used {
+		again[i], seen[u.Object] = seen[u.Object], true
+	}
+	extra := len(used) - usedShown
+	for i := len(used) - 1; i >= 0 && extra > 0; i-- {
+		if again[i] {
+			used, extra = slices.Delete(used, i, i+1), extra-1
+		}
+	}
+	return used[:min(len(used), usedShown)]
 }
 
 // Glassed tells of the uses that a BreakGlass has come to record since it was seen before.

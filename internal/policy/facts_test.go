@@ -182,7 +182,7 @@ func grant() Grant {
 // askedGlass is a request for break-glass of alice that is stored, added to or deleted, in order.
 func askedGlass(t tier.Tier, op change.Operation, changes ...func(*GlassRequest)) Facts {
 	f := request(t, op, own("BreakGlass"), "breakglasses", "b", "alice")
-	f.Glass = GlassRequest{Good: change.Present, Tied: change.Absent, Used: change.Present, This: OpenGlass{
+	f.Glass = GlassRequest{Good: change.Present, Tied: change.Absent, Stripped: change.Absent, Used: change.Present, This: OpenGlass{
 		Namespace: "shop", Name: "b", Requester: "alice", Request: "digest", From: noon().Add(-time.Minute), Until: noon().Add(time.Hour),
 	}}
 	for _, change := range changes {

@@ -46,6 +46,8 @@ type GlassRequest struct {
 	Why string
 	// Tied: the object gets finalizers or owners, which decide when it goes.
 	Tied change.Found
+	// Stripped: the object loses an approval that it had.
+	Stripped change.Found
 	// This is the request, where it is good.
 	This OpenGlass
 	// Twin is the name of another object in the namespace with the same request, which opens no less.
@@ -106,6 +108,9 @@ func (q *question) glassRequest() answer {
 	}
 	if o := outcomeOf(negate(g.Tied)); o != Allow {
 		return last(unmet(CodeBreakGlass, o, doubtful(o, "the record of a break-glass gets finalizers or owners, which it may not have")))
+	}
+	if o := outcomeOf(negate(g.Stripped)); r.Operation == change.Update && o != Allow {
+		return last(unmet(CodeBreakGlass, o, doubtful(o, "an approval is taken away: approvals are added, and for others a new request is made")))
 	}
 	if r.Operation == change.Create {
 		if f := q.newGlass(); f.Outcome != Allow {

@@ -511,6 +511,9 @@ func fairwayKinds() []situation {
 		{"T-54: a record of break-glass gets an owner", func(t tier.Tier) Facts {
 			return askedGlass(t, change.Update, func(g *GlassRequest) { g.Tied = change.Present })
 		}},
+		{"T-54: a break-glass loses an approval", func(t tier.Tier) Facts {
+			return askedGlass(t, change.Update, func(g *GlassRequest) { g.Stripped = change.Present })
+		}},
 		{"T-54: a record of break-glass is deleted by break-glass", func(t tier.Tier) Facts {
 			return with(askedGlass(t, change.Delete), func(f *Facts) { f.Grants = []Grant{grant()} })
 		}},
