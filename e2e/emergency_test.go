@@ -221,22 +221,29 @@ func (l *emergencyLab) nobodyElse() {
 
 // standsAside: the page's two steps, after which anybody with rights in the cluster changes anything.
 func (l *emergencyLab) standsAside() {
+	l.enforces(1) // before that it is not known
 	for _, script := range l.said[:2] {
 		if out, err := l.types(script, l.oncall()); err != nil {
 			l.t.Fatalf("%v\n%s", err, out)
 		}
 	}
 	l.until("the API server asks nobody", func(context.Context) error { return l.change("sara", "emergency") })
-	l.until("the canary knows", func(ctx context.Context) error {
-		if up, err := l.metric(ctx, "fairway_enforcement_up", ""); err != nil || up != 0 {
-			return fmt.Errorf("enforcement is %v, %w", up, err)
-		}
-		return nil
-	})
+	l.enforces(0)
 	// The canary sings every 15 s, the guard looks every 5 s: it has looked since.
 	if _, err := l.hookConfig(l.t.Context()); err == nil {
 		l.t.Error("the configuration was made again in an emergency")
 	}
+}
+
+// enforces awaits what the canary says.
+func (l *emergencyLab) enforces(is float64) {
+	l.t.Helper()
+	l.until(fmt.Sprintf("the canary says %v", is), func(ctx context.Context) error {
+		if up, err := l.metric(ctx, "fairway_enforcement_up", ""); err != nil || up != is {
+			return fmt.Errorf("enforcement is %v, %w", up, err)
+		}
+		return nil
+	})
 }
 
 // recorded is what is of interest in an entry of an audit log.
@@ -250,9 +257,12 @@ type recorded struct {
 
 // isHeard: the page's list of who learns of it.
 func (l *emergencyLab) isHeard() {
-	if is, err := l.metric(l.t.Context(), "fairway_emergency", ""); err != nil || is != 1 {
-		l.t.Errorf("fairway_emergency is %v, %v", is, err)
-	}
+	l.until("the guard knows", func(ctx context.Context) error {
+		if is, err := l.metric(ctx, "fairway_emergency", ""); err != nil || is != 1 {
+			return fmt.Errorf("fairway_emergency is %v, %w", is, err)
+		}
+		return nil
+	})
 	l.event("Emergency", "TierBinding", v1alpha1.ClusterBindingName, "fairway-system", "an emergency keeps Fairway")
 	if !strings.Contains(l.logged(), "an emergency keeps Fairway from its webhook configuration") {
 		l.t.Error("the log says nothing")
@@ -313,12 +323,7 @@ func (l *emergencyLab) comesBack() {
 		return nil
 	})
 	l.enforcing(metav1.ConditionFalse, v1alpha1.ReasonUnproven, "banner")
-	l.until("the canary is refused again", func(ctx context.Context) error {
-		if up, err := l.metric(ctx, "fairway_enforcement_up", ""); err != nil || up != 1 {
-			return fmt.Errorf("enforcement is %v, %w", up, err)
-		}
-		return nil
-	})
+	l.enforces(1)
 	if out, code := l.command("audit", "--kubeconfig", l.kubeconfig("admin"), "-n", "shop"); !strings.Contains(out, "banner") {
 		l.t.Errorf("fairway audit ends with %d and lists no banner:\n%s", code, out)
 	}
