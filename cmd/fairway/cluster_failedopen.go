@@ -63,27 +63,34 @@ func (g *guarding) written(ctx context.Context) moment {
 }
 
 // passed notes what became of a canary that was sent after a moment. One that a gate refuses ends an outage,
-// which began after the last one that a gate refused.
+// which began after the last one that a gate refused. Where somebody changed the configuration, it began after the one
+// before: the last may have been sung in the midst of it.
 func (g *guarding) passed(at moment, problem error, written func() moment) {
 	if problem != nil {
 		g.dark = true
 		return
 	}
-	if g.dark {
+	from, torn := g.lit, g.torn.Swap(false)
+	if torn && g.earlier.version != "" {
+		from = g.earlier
+	}
+	if g.dark || torn {
 		end := written()
 		switch {
-		case g.lit.version == "":
+		case from.version == "":
 			g.log.Info("nobody knows since when no gate answered: only what audits read is looked through")
 		case end.version == "":
-			return // the next canary ends it
+			g.torn.Store(torn)
+			g.dark = true // the next canary ends it
+			return
 		default:
-			g.outages.add(controller.Outage{After: g.lit.version, Until: end.version, From: g.lit.at, To: end.at})
+			g.outages.add(controller.Outage{After: from.version, Until: end.version, From: from.at, To: end.at})
 			g.auditBell.Ring()
 		}
 		g.dark = false
 	}
 	if at.version != "" {
-		g.lit = at
+		g.earlier, g.lit = g.lit, at
 	}
 }
 

@@ -38,9 +38,11 @@ type guarding struct {
 	tampered *prometheus.CounterVec
 	paused   prometheus.Gauge
 
-	lit   moment      // before the last canary that a gate refused
-	dark  bool        // none has refused one since
-	tried atomic.Bool // the configuration was kept, or could not be: from then on the canary says which
+	lit     moment      // before the last canary that a gate refused
+	earlier moment      // before the one before that
+	dark    bool        // none has refused one since
+	torn    atomic.Bool // somebody else changed the configuration since
+	tried   atomic.Bool // the configuration was kept, or could not be: from then on the canary says which
 }
 
 // The rhythms of the guard: a change that nobody told of is undone within 10 s, and enforcement that
@@ -69,6 +71,7 @@ func newGuarding(in *install) *guarding {
 		Hooks: hooksOf(in.o),
 		Tampered: func(what string, entries []string) {
 			g.tampered.WithLabelValues(what).Inc()
+			g.torn.Store(true)
 			g.log.Error(nil, "the webhook configuration was not left as Fairway made it; it is made again", "what", what, "entries", entries)
 			in := ""
 			if len(entries) > 0 {

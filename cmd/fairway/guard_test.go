@@ -223,3 +223,40 @@ func TestT06TamperingIsSwept(t *testing.T) {
 	}
 	l.swept(t, "removed")
 }
+
+// TestT06WhatTamperingLetByIsNamed: entries may have been gone between two canaries that gates refused, so what was
+// written since the one before is looked for. The last canary may have been sung while they were.
+func TestT06WhatTamperingLetByIsNamed(t *testing.T) {
+	l := newGuardLab(t)
+	if err := l.reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var before error
+	l.answer = refusal("self.fairway.dev")
+	for _, version := range []int{10, 20, 30} {
+		l.version = version
+		before = l.sing(t.Context(), before)
+	}
+	live := &admissionv1.ValidatingWebhookConfiguration{}
+	if err := l.api.Get(t.Context(), client.ObjectKey{Name: "fairway"}, live); err != nil {
+		t.Fatal(err)
+	}
+	live.Webhooks, live.Generation = live.Webhooks[1:], live.Generation+1
+	if err := l.api.Update(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.version = 40
+	before = l.sing(t.Context(), before)
+	if o := l.outages.take(); o == nil || o.After != "21" || o.Until != "42" {
+		t.Errorf("after tampering %+v is looked through, want after 21 and until 42", o)
+	}
+	if err := l.sing(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	if o := l.outages.take(); o != nil {
+		t.Errorf("it is looked through again: %+v", o)
+	}
+}
