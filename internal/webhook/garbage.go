@@ -4,9 +4,9 @@ import (
 	"context"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
-	"time"
 )
 
 // The pace of garbage collection. Each review leaves some tens of kilobytes behind, and the heap of a
@@ -18,32 +18,35 @@ const (
 	garbageRoom = 40 << 20 // bytes
 	leastPace   = 100      // percent: Go's default
 	mostPace    = 800
-	paceEvery   = time.Second
 )
 
-// PaceGarbage sets the pace of garbage collection of this process by how much lives in its heap, until
-// the context ends. It leaves alone what GOGC in the environment says. A limit of memory is not its
-// business: GOMEMLIMIT is obeyed by the runtime, whatever the pace.
+// PaceGarbage sets the pace of garbage collection of this process after each collection, until the context ends: a
+// crowd that comes in one moment would fill the heap to what was right for the few that lived before. It leaves alone
+// what GOGC in the environment says. A limit of memory is not its business: GOMEMLIMIT is obeyed by the runtime,
+// whatever the pace.
 func PaceGarbage(ctx context.Context) error {
 	if _, told := os.LookupEnv("GOGC"); told {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	ticker := time.NewTicker(paceEvery)
-	defer ticker.Stop()
 	for set := 0; ; {
 		// To set it stops the world: what has hardly changed is left.
 		if want := pace(scanned()); 10*want < 9*set || 10*want > 11*set {
 			debug.SetGCPercent(want)
 			set = want
 		}
+		collected := make(chan struct{})
+		runtime.AddCleanup(new(garbage), func(c chan struct{}) { close(c) }, collected)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-ticker.C:
+		case <-collected:
 		}
 	}
 }
+
+// garbage is what the next collection finds. It is too large to share a block of memory with what may live on.
+type garbage [64]byte
 
 // scanned is how many bytes the last collection went through: what lives in the heap, stacks and globals. Go's pace is
 // percent of all these.

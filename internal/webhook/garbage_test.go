@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"runtime"
 	"runtime/debug"
+	runtimemetrics "runtime/metrics"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestPace: where little is scanned the heap may grow by a fixed room, and else as Go has it.
@@ -38,6 +41,36 @@ func TestPaceGarbage(t *testing.T) {
 	if got := debug.SetGCPercent(77); got != 77 {
 		t.Errorf("although GOGC is set the pace is %d", got)
 	}
+}
+
+// TestPaceFollowsCollections: the pace is another one after the first collection that finds more, or less.
+func TestPaceFollowsCollections(t *testing.T) {
+	if _, told := os.LookupEnv("GOGC"); told {
+		t.Fatal("unset GOGC: it stands above the pace")
+	}
+	before := debug.SetGCPercent(77)
+	defer debug.SetGCPercent(before)
+	ctx, cancel := context.WithCancel(t.Context())
+	var paced sync.WaitGroup
+	defer paced.Wait()
+	defer cancel()
+	paced.Go(func() { _ = PaceGarbage(ctx) })
+	await := func(what string, want func(percent uint64) bool) {
+		for deadline := time.Now().Add(10 * time.Second); ; runtime.GC() {
+			sample := []runtimemetrics.Sample{{Name: "/gc/gogc:percent"}}
+			if runtimemetrics.Read(sample); want(sample[0].Value.Uint64()) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("with %s the pace is %d", what, sample[0].Value.Uint64())
+			}
+		}
+	}
+	await("little in memory", func(percent uint64) bool { return percent > leastPace })
+	much := make([]byte, garbageRoom)
+	await("much in memory", func(percent uint64) bool { return percent == leastPace })
+	runtime.KeepAlive(much)
+	await("little again", func(percent uint64) bool { return percent > leastPace })
 }
 
 // TestT32StacksCount: stacks are scanned like the heap. A crowd of connections has little on the heap and much there.
