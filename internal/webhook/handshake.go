@@ -13,6 +13,14 @@ import (
 	"time"
 )
 
+// A turn that is over rests for twice the time that it took before it is another's: where handshakes alone would keep
+// a core busy, the reviews on open connections get the better part of it. A time that was long, since the process was
+// kept from running, is no reason to rest long.
+const (
+	restTimes = 2
+	mostRest  = 2 * time.Millisecond
+)
+
 // lastHandshakes is how long handshakes may take that were begun when the listener closed.
 const lastHandshakes = time.Second
 
@@ -135,6 +143,7 @@ type turnConn struct {
 	turns turns           // nil after the handshake
 	ended <-chan struct{} // when the handshake has taken too long
 	held  bool            // a turn
+	since time.Time       // it is held
 }
 
 // Read reads.
@@ -146,7 +155,7 @@ func (c *turnConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	select {
 	case c.turns <- struct{}{}:
-		c.held = true
+		c.held, c.since = true, time.Now()
 	case <-c.ended:
 		return 0, net.ErrClosed
 	}
@@ -154,8 +163,10 @@ func (c *turnConn) Read(b []byte) (int, error) {
 }
 
 func (c *turnConn) yield() {
-	if c.held {
-		<-c.turns
-		c.held = false
+	if !c.held {
+		return
 	}
+	c.held = false
+	all := c.turns
+	time.AfterFunc(min(restTimes*time.Since(c.since), mostRest), func() { <-all })
 }
