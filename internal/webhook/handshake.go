@@ -15,9 +15,11 @@ import (
 
 // A turn that is over rests for twice the time that it took before it is another's: where handshakes alone would keep
 // a core busy, the reviews on open connections get the better part of it. A time that was long, since the process was
-// kept from running, is no reason to rest long.
+// kept from running, is no reason to rest long; and one in which nothing was computed is none to rest, or callers who
+// send their hello byte by byte would use all turns up.
 const (
 	restTimes = 2
+	leastRest = 100 * time.Microsecond
 	mostRest  = 2 * time.Millisecond
 )
 
@@ -167,6 +169,10 @@ func (c *turnConn) yield() {
 		return
 	}
 	c.held = false
-	all := c.turns
-	time.AfterFunc(min(restTimes*time.Since(c.since), mostRest), func() { <-all })
+	all, rest := c.turns, restTimes*time.Since(c.since)
+	if rest < leastRest {
+		<-all
+		return
+	}
+	time.AfterFunc(min(rest, mostRest), func() { <-all })
 }

@@ -122,6 +122,27 @@ func TestT32HandshakesTakeTurns(t *testing.T) {
 	}
 }
 
+// TestT32DripsUseNoTurnUp: a turn in which a byte was read and nothing computed is another's at once.
+func TestT32DripsUseNoTurnUp(t *testing.T) {
+	all, atOnce := make(turns, 1), 0
+	for range 100 { // of which the machine may interrupt some
+		ours, theirs := net.Pipe()
+		go func() { _, _ = theirs.Write([]byte{22}) }()
+		c := &turnConn{Conn: ours, turns: all}
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		c.yield()
+		if len(all) == 0 {
+			atOnce++
+		}
+		_, _ = ours.Close(), theirs.Close()
+	}
+	if atOnce < 50 {
+		t.Errorf("%d of 100 turns were given back at once", atOnce)
+	}
+}
+
 // TestClosingLosesNoHandshake: a handshake that was begun when the listener closed is still accepted, and one that
 // never ends keeps the listener for a moment only.
 func TestClosingLosesNoHandshake(t *testing.T) {
