@@ -48,12 +48,7 @@ func TestT54T58Glasses(t *testing.T) {
 		{"records stay, whoever deletes them", glassStays},
 		{"records go when they may", glassGoes},
 	} {
-		if !t.Run(chapter.name, func(t *testing.T) {
-			here := *l
-			here.t = t
-			defer func() { l.program = here.program }()
-			chapter.tell(&here)
-		}) {
+		if !l.chapter(t, chapter.name, chapter.tell) {
 			return // what follows would fail for that alone
 		}
 	}

@@ -39,12 +39,7 @@ func TestKubectl(t *testing.T) {
 		{"T-20 a crash is no yes", kubectlT20},
 		{"T-45 no condition ever failed", kubectlT45},
 	} {
-		t.Run(chapter.name, func(t *testing.T) {
-			here := *l
-			here.t = t
-			defer func() { l.program = here.program }()
-			chapter.tell(&here)
-		})
+		l.chapter(t, chapter.name, chapter.tell)
 	}
 }
 

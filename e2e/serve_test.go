@@ -42,12 +42,7 @@ func TestServe(t *testing.T) {
 		{"a restart forgets nothing", restarted},
 		{"without Fairway nothing is admitted", failsClosed},
 	} {
-		if !t.Run(chapter.name, func(t *testing.T) {
-			here := *l
-			here.t = t
-			defer func() { l.program = here.program }()
-			chapter.tell(&here)
-		}) {
+		if !l.chapter(t, chapter.name, chapter.tell) {
 			return // what follows would fail for that alone
 		}
 	}

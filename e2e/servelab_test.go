@@ -140,6 +140,16 @@ func (l *serveLab) create(client dynamic.Interface, object *unstructured.Unstruc
 	}
 }
 
+// chapter tells one chapter of a story as a subtest, and goes on with the program that it leaves running.
+func (l *serveLab) chapter(t *testing.T, name string, tell func(*serveLab)) bool {
+	return t.Run(name, func(t *testing.T) {
+		here := *l
+		here.t = t
+		defer func() { l.program = here.program }()
+		tell(&here)
+	})
+}
+
 // prepare writes what the program is started with.
 func (l *serveLab) prepare() {
 	l.t.Helper()
