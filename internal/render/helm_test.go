@@ -47,6 +47,32 @@ func TestT35(t *testing.T) {
 	}
 }
 
+// TestT35TimesInTOML: a moment in TOML becomes a value that templates can hold against the clock, or ask for the time
+// zone of whoever renders. The same commit would render to something else from a certain day on.
+func TestT35TimesInTOML(t *testing.T) {
+	for name, data := range map[string]string{
+		"held against the clock": `{{ (fromToml "d = 2020-01-01T00:00:00Z").d | durationRound | quote }}`,
+		"in a time zone":         `{{ (fromToml "d = 2020-01-01T00:00:00Z").d.Local.String | quote }}`,
+		"without a time zone":    `{{ (fromToml "d = 2020-01-01T00:00:00").d | toString | quote }}`,
+		"deep inside":            `{{ (index (fromToml "[[a]]\nb = [{c = 2020-01-01}]").a 0) | toJson | quote }}`,
+	} {
+		tree := files(chartFiles("apps/templates/a.yaml", settings+"data: {k: "+data+"}\n")...)
+		got := refusal(t, DefaultLimits(), tree, chartSource())
+		want := "apps/templates/a.yaml:4: asks `fromToml`, which gives a time, and that can be held against the clock or the time zone of whoever renders; write times as texts, in quotes"
+		if got.Reason != Unbindable || got.Error() != want {
+			t.Errorf("%s: %s %q, want %q", name, got.Reason, got.Error(), want)
+		}
+	}
+	tree := files(chartFiles("apps/templates/a.yaml", settings+`data:
+  read: {{ (fromToml "a = [1, {b = '2020-01-01'}]").a | toJson | quote }}
+  wrong: {{ hasKey (fromToml "a = ") "Error" | quote }}
+`)...)
+	want := map[string]any{"read": `[1,{"b":"2020-01-01"}]`, "wrong": "true"}
+	if diff := cmp.Diff(want, render(t, tree, chartSource()).Objects[0].Content["data"]); diff != "" {
+		t.Errorf("TOML without times (-want +got):\n%s", diff)
+	}
+}
+
 // TestChartUnstable: what the chart asks in other ways, and what differs from one render to the next.
 func TestChartUnstable(t *testing.T) {
 	for name, tt := range map[string]struct{ data, want string }{

@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 	"text/template"
+	"time"
 
+	"github.com/BurntSushi/toml"
 	"helm.sh/helm/v4/pkg/chart/common"
 
 	"github.com/fairway-dev/fairway/internal/tier"
@@ -66,13 +68,44 @@ func outside() map[string]string {
 
 // functions stand in the place of Helm's own.
 func (p *probe) functions() template.FuncMap {
-	stand := template.FuncMap{"keys": p.keys, "values": p.values}
+	stand := template.FuncMap{"keys": p.keys, "values": p.values, "fromToml": p.fromTOML}
 	for name, why := range outside() {
 		stand[name] = func(...any) (any, error) {
 			return nil, p.notice(name, why, "give the chart a value instead, or commit what helm renders")
 		}
 	}
 	return stand
+}
+
+// fromTOML is Helm's function for what holds no times. Of the languages that templates read, TOML alone has them, and
+// with a time a template can ask for the clock and the time zone by functions and members that say nothing of it.
+func (p *probe) fromTOML(text string) (map[string]any, error) {
+	read := map[string]any{}
+	if err := toml.Unmarshal([]byte(text), &read); err != nil {
+		read["Error"] = err.Error() // as Helm has it
+	}
+	if holdsTime(read) {
+		return nil, p.notice("fromToml", "gives a time, and that can be held against the clock or the time zone of whoever renders", "write times as texts, in quotes")
+	}
+	return read, nil
+}
+
+func holdsTime(value any) bool {
+	switch v := value.(type) {
+	case time.Time:
+		return true
+	case map[string]any:
+		for _, member := range v {
+			if holdsTime(member) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, holdsTime)
+	case []map[string]any:
+		return slices.ContainsFunc(v, func(m map[string]any) bool { return holdsTime(m) })
+	}
+	return false
 }
 
 // sorted are the keys of a map, in the order of this pass: Helm walks it in any.
