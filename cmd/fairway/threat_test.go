@@ -162,23 +162,6 @@ func TestRuling22WithdrawnApproval(t *testing.T) {
 	l.refuses(http.StatusForbidden, l.apply(story.Web(2, "", "2.0"), merge), "FW103")
 }
 
-func TestT52DryRunDeliversNothing(t *testing.T) {
-	l := newLab(t)
-	merge := l.land("sara", version("2.0"), "sam", "paula")
-	l.look()
-	apply := l.apply(story.Web(2, "", "2.0"), merge)
-	apply.DryRun = true
-	l.admits("proven", apply)
-	if marks, _ := l.in.directory.shelf.Marks.Delivered(shopKeyOf()); len(marks) != 0 {
-		t.Errorf("a dry run was marked as a delivery: %v", marks)
-	}
-	apply.DryRun = false
-	l.admits("proven", apply)
-	if marks, _ := l.in.directory.shelf.Marks.Delivered(shopKeyOf()); len(marks) != 1 || marks[0].Commit != merge {
-		t.Errorf("deliveries are %v, want %s", marks, merge)
-	}
-}
-
 func shopKeyOf() change.SourceKey {
 	return change.SourceKey{Repository: "apps", Branch: "main", Path: "shop/production", Namespace: "shop"}
 }

@@ -188,7 +188,7 @@ func TestT35SameEachTime(t *testing.T) {
 	c := readCase(t, "testdata/cases/helm.txtar")
 	renderer := New(DefaultLimits(), knows{})
 	first := render(t, c.tree, c.source)
-	for range 200 {
+	for range 1000 {
 		again, refused, err := renderer.Render(context.Background(), c.tree, c.source)
 		if err != nil || refused != nil {
 			t.Fatal(refused, err)
