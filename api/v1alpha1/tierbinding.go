@@ -166,6 +166,8 @@ type Via struct {
 }
 
 // ViaFlux names a Flux Kustomization.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.substituteFrom) || has(self.file)",message="substituteFrom says where the ConfigMaps of a Kustomization's postBuild.substituteFrom stand: name the Kustomization's own manifest in file"
 type ViaFlux struct {
 	// kustomization is the namespace and name of a Kustomization, for example flux-system/shop.
 	// +required
@@ -182,6 +184,17 @@ type ViaFlux struct {
 	// +kubebuilder:validation:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..')",message="write a clean path relative to the root of the repository, for example clusters/prod/shop.yaml"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write the path with / and without control characters"
 	File string `json:"file,omitempty"`
+
+	// substituteFrom are the files in the repository of the source, clean and relative, that hold the
+	// ConfigMaps from which that Kustomization takes variables (postBuild.substituteFrom), as manifests that
+	// are applied as they stand. The values are read from them at the same commit, never from the cluster.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:items:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..') && !self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write a clean path from the root of the repository, for example clusters/prod/values.yaml"
+	SubstituteFrom []string `json:"substituteFrom,omitempty"`
 }
 
 // Install holds the settings of the whole install.

@@ -46,11 +46,7 @@ func (e engines) Repeats(kind change.Kind, raw []byte) []string { return origin.
 func (e engines) Claimed(ctx context.Context, o change.Origin) []string {
 	if owner, ok := strings.CutPrefix(o.Owner, "Kustomization "); ok && o.Engine == origin.EngineFlux {
 		namespace, name, _ := strings.Cut(owner, "/")
-		raw, found := e.live.Object(ctx, change.Kind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, namespace, name)
-		if found != change.Present {
-			return nil
-		}
-		return origin.Attempted(raw)
+		return e.attempted(ctx, namespace, name)
 	}
 	name, isApplication := strings.CutPrefix(o.Owner, "Application ")
 	if !isApplication || o.Engine != origin.EngineArgoCD {
@@ -67,6 +63,23 @@ func (e engines) Claimed(ctx context.Context, o change.Origin) []string {
 		return nil
 	}
 	return origin.Claimed(raw)
+}
+
+// attempted asks a Kustomization, and where it takes an OCI artifact that, for the commit that it delivers.
+func (e engines) attempted(ctx context.Context, namespace, name string) []string {
+	raw, found := e.live.Object(ctx, change.Kind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, namespace, name)
+	if found != change.Present {
+		return nil
+	}
+	kind, namespace, name, ok := origin.Artifact(raw)
+	if !ok {
+		return origin.Attempted(raw)
+	}
+	raw, found = e.live.Object(ctx, kind, namespace, name)
+	if found != change.Present {
+		return nil
+	}
+	return origin.MadeOf(raw)
 }
 
 // controlNamespace is where the Argo CD of an Application runs, as the source says that it delivers.

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -78,6 +79,50 @@ func Attempted(kustomization []byte) []string {
 		return nil
 	}
 	revision, err := ParseRevision(k.Status.LastAttemptedRevision)
+	if err != nil {
+		return nil
+	}
+	return []string{revision.Commit}
+}
+
+// Artifact is the object from which a Kustomization takes an OCI artifact, of which its own status names no
+// commit; ok is false where it takes something else.
+func Artifact(kustomization []byte) (kind change.Kind, namespace, name string, ok bool) {
+	var k struct {
+		fluxObject
+		Spec struct {
+			SourceRef struct {
+				Kind      string `json:"kind"`
+				Name      string `json:"name"`
+				Namespace string `json:"namespace"`
+			} `json:"sourceRef"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(kustomization, &k) != nil || k.Spec.SourceRef.Kind != "OCIRepository" {
+		return change.Kind{}, "", "", false
+	}
+	ref := k.Spec.SourceRef
+	return change.Kind{Group: fluxSources, Version: "v1", Kind: ref.Kind}, cmp.Or(ref.Namespace, k.Metadata.Namespace), ref.Name, true
+}
+
+// MadeOf are the commits of which an OCI artifact says that it was made: free text of whoever pushed it, in
+// an annotation of the image specification. Like every claim it selects and explains, and proves nothing.
+func MadeOf(repository []byte) []string {
+	var r struct {
+		Status struct {
+			Artifact struct {
+				Metadata map[string]string `json:"metadata"`
+			} `json:"artifact"`
+		} `json:"status"`
+	}
+	if json.Unmarshal(repository, &r) != nil {
+		return nil
+	}
+	said := r.Status.Artifact.Metadata["org.opencontainers.image.revision"]
+	if IsCommit(said) {
+		return []string{said}
+	}
+	revision, err := ParseRevision(said) // as the flux command writes it
 	if err != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,6 +79,29 @@ func TestAttempted(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, Attempted([]byte(`{"status": `+status+`}`))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", status, diff)
+		}
+	}
+}
+
+// TestArtifact: a Kustomization of an OCI artifact names no commit, but the artifact may say one.
+func TestArtifact(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"metadata": {"namespace": "play"}, "spec": {"sourceRef": {"kind": "OCIRepository", "name": "apps"}}}`:                      "OCIRepository play/apps true",
+		`{"metadata": {"namespace": "play"}, "spec": {"sourceRef": {"kind": "OCIRepository", "name": "apps", "namespace": "flux"}}}`: "OCIRepository flux/apps true",
+		`{"spec": {"sourceRef": {"kind": "GitRepository", "name": "apps"}}}`:                                                         " / false",
+		`{"spec": 3}`: " / false",
+	} {
+		kind, namespace, name, ok := Artifact([]byte(raw))
+		if got := fmt.Sprintf("%s %s/%s %t", kind.Kind, namespace, name, ok); got != want {
+			t.Errorf("%s: %q, want %q", raw, got, want)
+		}
+	}
+	for said, want := range map[string][]string{
+		`"main@sha1:` + commit + `"`: {commit}, `"` + commit + `"`: {commit}, `"` + commit[1:] + `"`: nil, `"v1"`: nil, `3`: nil,
+	} {
+		raw := `{"status": {"artifact": {"metadata": {"org.opencontainers.image.revision": ` + said + `}}}}`
+		if diff := cmp.Diff(want, MadeOf([]byte(raw))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", said, diff)
 		}
 	}
 }

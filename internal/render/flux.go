@@ -18,6 +18,8 @@ type Flux struct {
 	Namespace, Name string
 	// File is its manifest in the tree. Empty: it applies the path as it is.
 	File string
+	// SubstituteFrom are the files of the tree that hold the ConfigMaps from which it takes variables.
+	SubstituteFrom []string
 }
 
 // flux makes what kustomize-controller would apply, in its order: it writes the fields of its
@@ -29,10 +31,14 @@ func flux(v *view, c *collector, src Source) error {
 	if err != nil {
 		return err
 	}
+	vars, err := spec.variables(v, src)
+	if err != nil {
+		return err
+	}
 	if err := spec.overlay(v, src); err != nil {
 		return err
 	}
-	if err := kustomizeTo(v, c, src.Path, func(m resmap.ResMap) error { return spec.substitute(m, src.Path) }); err != nil {
+	if err := kustomizeTo(v, c, src.Path, func(m resmap.ResMap) error { return spec.substitute(m, src.Path, vars) }); err != nil {
 		return err
 	}
 	for i := range c.objects {

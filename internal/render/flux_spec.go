@@ -6,14 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/fluxcd/pkg/envsubst"
-	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/api/resource"
-	"sigs.k8s.io/yaml"
 )
 
 // fluxGroup is the API group of the Kustomizations of Flux, and the prefix of its labels.
@@ -36,9 +30,10 @@ type fluxSpec struct {
 
 	// What makes the content depend on more than the commit.
 	Decryption json.RawMessage `json:"decryption"`
-	KubeConfig json.RawMessage `json:"kubeConfig"`
+	Ignore     json.RawMessage `json:"ignore"`
 
-	// What says when and by whom it is applied, not what.
+	// What says when, where and by whom it is applied, not what.
+	KubeConfig         json.RawMessage `json:"kubeConfig"`
 	DependsOn          json.RawMessage `json:"dependsOn"`
 	Interval           json.RawMessage `json:"interval"`
 	RetryInterval      json.RawMessage `json:"retryInterval"`
@@ -88,8 +83,16 @@ type fluxMetadata struct {
 }
 
 type fluxPostBuild struct {
-	Substitute     map[string]string `json:"substitute"`
-	SubstituteFrom []json.RawMessage `json:"substituteFrom"`
+	Substitute         map[string]string `json:"substitute"`
+	SubstituteFrom     []fluxReference   `json:"substituteFrom"`
+	SubstituteStrategy string            `json:"substituteStrategy"`
+}
+
+// fluxReference names a ConfigMap or Secret in the Kustomization's own namespace.
+type fluxReference struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Optional bool   `json:"optional"`
 }
 
 // readFlux reads the spec of the Kustomization that delivers a source from its manifest in the tree;
@@ -99,12 +102,9 @@ func readFlux(v *view, src Source) (*fluxSpec, error) {
 	if file == "" {
 		return &fluxSpec{}, nil
 	}
-	if !fs.ValidPath(file) || path.Clean(file) != file {
-		return nil, &Refusal{Reason: OutsideTree, Detail: "the manifest of the Flux Kustomization is no clean path inside the repository"}
-	}
-	data, err := v.read(file)
+	data, err := manifestOf(v, file, "the manifest of the Flux Kustomization")
 	if err != nil {
-		return nil, missing(err, file)
+		return nil, err
 	}
 	r := reader{limits: v.limits, file: file, strict: true}
 	values, err := r.values(data)
@@ -127,12 +127,16 @@ func readFlux(v *view, src Source) (*fluxSpec, error) {
 	return nil, refuse(Ambiguous, file, "holds the Flux Kustomization %s more than once", owner)
 }
 
-// missing refuses a manifest that is not there.
-func missing(err error, file string) error {
-	if errors.Is(err, errMissing) {
-		return refuse(PathMissing, file, "is not in the repository at this commit; it is to be the manifest of the Flux Kustomization")
+// manifestOf reads a file that a source names beside its path, for what it is to be.
+func manifestOf(v *view, file, what string) ([]byte, error) {
+	if !fs.ValidPath(file) || path.Clean(file) != file {
+		return nil, &Refusal{Reason: OutsideTree, Detail: what + " is no clean path inside the repository"}
 	}
-	return err
+	data, err := v.read(file)
+	if errors.Is(err, errMissing) {
+		return nil, refuse(PathMissing, file, "is not in the repository at this commit; it is to be %s", what)
+	}
+	return data, err
 }
 
 // is reports whether a document is the manifest of this Kustomization. The namespace may be left to
@@ -185,66 +189,26 @@ func (s *fluxSpec) unsupported(src Source) []fluxRefusal {
 			return set
 		})
 	}
-	from := s.SourceRef.Kind
+	files := slices.Contains([]string{"", "GitRepository"}, s.SourceRef.Kind)
 	return []fluxRefusal{
-		{path.Clean(strings.TrimPrefix(s.Path, "/")) != src.Path, "with another path than the source's"},
-		{from == "OCIRepository", "that takes an OCIRepository: which commit an artifact was made of is the free text of whoever pushed it; take the GitRepository"},
-		{from == "Bucket", "that takes a Bucket: what is in it has no commit; take the GitRepository"},
-		{from == "ExternalArtifact", "that takes an ExternalArtifact: it may mix several sources under the revision of one; take the GitRepository"},
-		{from != "GitRepository" && from != "", "that takes a source of a kind that is not known"},
+		{!files && !slices.Contains(fluxArtifacts(), s.SourceRef.Kind), "that takes a source of a kind that is not known"},
+		{files && path.Clean(strings.TrimPrefix(s.Path, "/")) != src.Path, "with another path than the source's"},
 		{isSet(s.Decryption), "with decryption: what it makes is in no commit; deliver encrypted Secrets by a Kustomization of their own, to a tier that does not ask for proofs, or by an operator"},
-		{isSet(s.KubeConfig), "with kubeConfig: it delivers to another cluster"},
+		{isSet(s.Ignore), "with ignore: the fields that it names are applied as they happen to be in the cluster; leave them out of the manifests, then they are nobody's to apply"},
 		{
-			s.PostBuild != nil && len(s.PostBuild.SubstituteFrom) > 0,
-			"with postBuild.substituteFrom: what stands in a ConfigMap or Secret of the cluster is in no commit; write the values under postBuild.substitute",
+			slices.ContainsFunc(s.references(), func(r fluxReference) bool { return r.Kind == "Secret" }),
+			"with postBuild.substituteFrom of a Secret: what stands in it is in no commit; take what is no secret from a ConfigMap, and have the rest read by who runs",
+		},
+		{
+			len(s.references()) > 0 && len(src.Flux.SubstituteFrom) == 0,
+			"with postBuild.substituteFrom, and the source does not say which files hold these ConfigMaps; name them in via.flux.substituteFrom",
 		},
 		{owns(s.CommonMetadata.Labels), "whose commonMetadata sets the labels that name its owner"},
 	}
 }
 
+// fluxArtifacts are the kinds of sources that hold files of a commit in an order of their own: the path in
+// them need not be that of the repository. Whoever fills them, what arrives is held against the commit.
+func fluxArtifacts() []string { return []string{"OCIRepository", "Bucket", "ExternalArtifact"} }
+
 func isSet(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
-
-var fluxVariable = regexp.MustCompile(`^[_[:alpha:]][_[:alpha:][:digit:]]*$`)
-
-// substitute replaces variables in what was built, one resource after the other, as the controller
-// does: in its text, by the library that the controller uses. A variable that is not set is empty.
-func (s *fluxSpec) substitute(m resmap.ResMap, dir string) (err error) {
-	if s.PostBuild == nil || len(s.PostBuild.Substitute) == 0 {
-		return nil
-	}
-	defer refusePanic(dir, &err)
-	vars := map[string]string{}
-	for name, v := range s.PostBuild.Substitute {
-		if !fluxVariable.MatchString(name) {
-			return refuse(Unsupported, dir, "is built with a variable whose name Flux does not take")
-		}
-		vars[name] = strings.ReplaceAll(v, "\n", "")
-	}
-	for _, r := range m.Resources() {
-		if substitutesNothing(r) {
-			continue
-		}
-		text, err := r.AsYAML()
-		if err != nil {
-			return refuse(Unbuildable, dir, "is built to a resource that cannot be written")
-		}
-		out, err := envsubst.Eval(string(text), func(name string) (string, bool) { return vars[name], true })
-		if err != nil {
-			return refuse(Unbuildable, dir, "is built to a resource in which variables cannot be substituted: write $${…} for what is none")
-		}
-		data, err := yaml.YAMLToJSON([]byte(out))
-		if err == nil {
-			err = r.UnmarshalJSON(data)
-		}
-		if err != nil {
-			return refuse(Unbuildable, dir, "is no resource any more once its variables are substituted: quote them")
-		}
-	}
-	return nil
-}
-
-// substitutesNothing reports whether a resource asks to be left alone.
-func substitutesNothing(r *resource.Resource) bool {
-	const key, off = fluxGroup + "/substitute", "disabled"
-	return r.GetLabels()[key] == off || r.GetAnnotations()[key] == off
-}

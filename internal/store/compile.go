@@ -325,7 +325,8 @@ func source(in v1alpha1.Source) tier.Source {
 	if v := in.Via; v != nil {
 		switch {
 		case v.Flux != nil:
-			out.Via, manager = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization, File: v.Flux.File}, "kustomize-controller"
+			out.Via = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization, File: v.Flux.File, SubstituteFrom: v.Flux.SubstituteFrom}
+			manager = "kustomize-controller"
 		case v.ArgoCD != nil:
 			out.Via, manager = viaArgoCD(*v.ArgoCD), "argocd-controller"
 		case v.Helm != nil:
