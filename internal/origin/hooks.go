@@ -16,28 +16,42 @@ const argoHook = "argocd.argoproj.io/hook"
 // commit that still holds it asks for that. For kubectl and for Flux's Kustomizations such an annotation
 // means nothing.
 //
-// Source: SortManifests in pkg/release/v1/util of Helm 4 for the words; Argo CD reads Helm's where it finds
-// none of its own (gitops-engine/pkg/sync/hook).
+// Helm leaves a hook out of which it does not know some word (SortManifests in pkg/release/v1/util of Helm 4).
 func AtTheEnd(via tier.Via, object map[string]any) bool {
 	meta, _ := object["metadata"].(map[string]any)
 	annotations, _ := meta["annotations"].(map[string]any)
+	helm, _ := annotations[helmHook].(string)
 	if via.Engine == "ArgoCD" {
-		if moments, set := annotations[argoHook].(string); set {
-			return allOf(moments, "PreDelete", "PostDelete")
-		}
-	} else if !via.ByHelm() {
-		return false
+		argo, _ := annotations[argoHook].(string)
+		return argoAtTheEnd(words(argo), words(helm))
 	}
-	moments, _ := annotations[helmHook].(string)
-	return allOf(strings.ToLower(moments), "pre-delete", "post-delete")
+	at := words(strings.ToLower(helm))
+	return via.ByHelm() && len(at) > 0 && !slices.ContainsFunc(at, func(w string) bool { return w != "pre-delete" && w != "post-delete" })
 }
 
-// allOf reports whether a list with commas has words, and only these.
-func allOf(list string, words ...string) bool {
-	for word := range strings.SplitSeq(list, ",") {
-		if !slices.Contains(words, strings.TrimSpace(word)) {
-			return false
-		}
+// argoAtTheEnd is AtTheEnd of what the two annotations say to Argo CD. It goes by the words that it knows: for the end
+// by those of either annotation, for a sync by its own and, where it knows none of these, by Helm's.
+//
+// Source: controller/hook.go of Argo CD 3.2 to 3.6, and gitops-engine/pkg/sync/hook.
+func argoAtTheEnd(argo, helm []string) bool {
+	holds := func(list []string, of ...string) bool {
+		return slices.ContainsFunc(list, func(w string) bool { return slices.Contains(of, w) })
 	}
-	return true
+	sync := holds(argo, "PreSync", "Sync", "PostSync", "SyncFail")
+	if !sync && !holds(argo, "Skip") {
+		sync = holds(helm, "pre-install", "pre-upgrade", "post-install", "post-upgrade")
+	}
+	return !sync && (holds(argo, "PreDelete", "PostDelete") || holds(helm, "pre-delete", "post-delete"))
+}
+
+// words are the words of a list with commas.
+func words(list string) []string {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	all := strings.Split(list, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
 }
