@@ -321,6 +321,8 @@ var refusals = []struct{ kind, before, after, want string }{
 	{"TierBinding", "render: Kustomize", "render: Helm, helm: {release: Shop}", "write the name of the release as helm takes it"},
 	{"TierBinding", "render: Kustomize", "render: Helm, helm: {release: shop, valuesFiles: [../values.yaml]}", "write a clean path from the root of the repository"},
 	{"TierBinding", "argoCD: {application: argocd/root}", "helmRelease: {name: shop, users: [helm]}", "write the HelmRelease as namespace/name"},
+	{"TierBinding", "argoCD: {application: argocd/root}", "helmRelease: {name: shop/shop, users: [helm], valuesFrom: [values.yaml]}", "name the HelmRelease's own manifest in file"},
+	{"TierBinding", "argoCD: {application: argocd/root}", "helmRelease: {name: shop/shop, users: [helm], file: shop.yaml, valuesFrom: [../values.yaml]}", "write a clean path from the root of the repository"},
 	{"TierBinding", "argoCD: {application: argocd/root}", "ci: {}", "say who delivers: users, claims of their tokens, or both"},
 	{"TierBinding", "argocd/root", "argocd/root, tracking: Label, installationID: one", "an installation id is an annotation"},
 	{"TierBinding", "argocd/root", "root", "write the Application as namespace/name"},

@@ -64,6 +64,8 @@ type ViaHelm struct {
 }
 
 // ViaHelmRelease names a HelmRelease of Flux.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.valuesFrom) || has(self.file)",message="valuesFrom says where the ConfigMaps of a HelmRelease's valuesFrom stand: name the HelmRelease's own manifest in file"
 type ViaHelmRelease struct {
 	// name is the namespace and name of the HelmRelease, for example flux-system/shop.
 	// +required
@@ -80,6 +82,17 @@ type ViaHelmRelease struct {
 	// +kubebuilder:validation:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..')",message="write a clean path relative to the root of the repository, for example clusters/prod/shop.yaml"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write the path with / and without control characters"
 	File string `json:"file,omitempty"`
+
+	// valuesFrom are the files in the repository of the source, clean and relative, that hold the ConfigMaps
+	// from which that HelmRelease takes values (valuesFrom), as manifests that are applied as they stand. The
+	// values are read from them at the same commit, never from the cluster.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:items:XValidation:rule="self.split('/').all(s, s != '' && s != '.' && s != '..') && !self.matches('[\\x00-\\x1f\\x7f]') && !self.contains('\\\\')",message="write a clean path from the root of the repository, for example clusters/prod/values.yaml"
+	ValuesFrom []string `json:"valuesFrom,omitempty"`
 
 	// users are the exact Kubernetes user names that the controller acts as. They may keep the Secrets of
 	// the release.

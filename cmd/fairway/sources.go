@@ -76,7 +76,7 @@ func renderSource(source tier.Source, namespace string) render.Source {
 		Helm: render.Helm{Helm: source.Helm, Marked: source.Via.ByHelm()},
 	}
 	if owner, name, ok := origin.FluxOwner(source.Via, namespace); ok {
-		by := &render.Flux{Namespace: owner, Name: name, File: source.Via.File, SubstituteFrom: source.Via.SubstituteFrom}
+		by := &render.Flux{Namespace: owner, Name: name, File: source.Via.File, ConfigMaps: source.Via.ConfigMaps}
 		if source.Via.Engine == origin.EngineHelmRelease {
 			out.Helm.HelmRelease = by
 		} else {

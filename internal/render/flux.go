@@ -18,8 +18,8 @@ type Flux struct {
 	Namespace, Name string
 	// File is its manifest in the tree. Empty: it applies the path as it is.
 	File string
-	// SubstituteFrom are the files of the tree that hold the ConfigMaps from which it takes variables.
-	SubstituteFrom []string
+	// ConfigMaps are the files of the tree that hold the ConfigMaps from which it takes variables, or values.
+	ConfigMaps []string
 }
 
 // flux makes what kustomize-controller would apply, in its order: it writes the fields of its

@@ -200,7 +200,7 @@ func (s *fluxSpec) unsupported(src Source) []fluxRefusal {
 			"with postBuild.substituteFrom of a Secret: what stands in it is in no commit; take what is no secret from a ConfigMap, and have the rest read by who runs",
 		},
 		{
-			len(s.references()) > 0 && len(src.Flux.SubstituteFrom) == 0,
+			len(s.references()) > 0 && len(src.Flux.ConfigMaps) == 0,
 			"with postBuild.substituteFrom, and the source does not say which files hold these ConfigMaps; name them in via.flux.substituteFrom",
 		},
 		{owns(s.CommonMetadata.Labels), "whose commonMetadata sets the labels that name its owner"},

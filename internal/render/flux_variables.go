@@ -54,12 +54,12 @@ func (s *fluxSpec) variables(v *view, src Source) (map[string]string, error) {
 	return vars, nil
 }
 
-// configMaps are the data of the ConfigMaps in a Kustomization's namespace that stand in its files, by name.
+// configMaps are the data of the ConfigMaps in an owner's namespace that stand in its files, by name.
 // Documents of other kinds and places may stand beside them.
 func configMaps(v *view, owner *Flux) (map[string]map[string]string, error) {
 	found := map[string]map[string]string{}
-	for _, file := range owner.SubstituteFrom {
-		data, err := manifestOf(v, file, "a file of via.flux.substituteFrom")
+	for _, file := range owner.ConfigMaps {
+		data, err := manifestOf(v, file, "a file of ConfigMaps")
 		if err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func variableTree(manifest string, more ...string) (fstest.MapFS, Source) {
 		holders = append(holders, more[i])
 	}
 	return tree, Source{Kind: tier.Kustomize, Path: "shop", Namespace: "shop", Flux: &Flux{
-		Namespace: "flux-system", Name: "shop", File: "clusters/shop.yaml", SubstituteFrom: holders,
+		Namespace: "flux-system", Name: "shop", File: "clusters/shop.yaml", ConfigMaps: holders,
 	}}
 }
 
@@ -68,7 +68,7 @@ func TestFluxVariables(t *testing.T) {
 			if diff := cmp.Diff(tt.want, data["v"]); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, file := range src.Flux.SubstituteFrom {
+			for _, file := range src.Flux.ConfigMaps {
 				if !slices.Contains(got.Closure.Files, file) {
 					t.Errorf("the render does not depend on %s", file)
 				}
@@ -86,8 +86,8 @@ func TestFluxVariablesRefused(t *testing.T) {
 		want   string
 	}{
 		{"not there", []string{"x.yaml", values("b", "")}, PathMissing, `clusters/shop.yaml: holds a Flux Kustomization with variables from the ConfigMap "a" of flux-system, which is in none of the files that via.flux.substituteFrom names`},
-		{"no such file", []string{"y.yaml", ""}, PathMissing, "y.yaml: is not in the repository at this commit; it is to be a file of via.flux.substituteFrom"},
-		{"outside", []string{"../y.yaml", ""}, OutsideTree, "a file of via.flux.substituteFrom is no clean path inside the repository"},
+		{"no such file", []string{"y.yaml", ""}, PathMissing, "y.yaml: is not in the repository at this commit; it is to be a file of ConfigMaps"},
+		{"outside", []string{"../y.yaml", ""}, OutsideTree, "a file of ConfigMaps is no clean path inside the repository"},
 		{"twice", []string{"x.yaml", values("a", "") + "---\n" + values("a", "")}, Ambiguous, `x.yaml:6: holds the ConfigMap "a" of flux-system once more`},
 		{"twice in two files", []string{"x.yaml", values("a", ""), "z.yaml", values("a", "")}, Ambiguous, `z.yaml:1: holds the ConfigMap "a" of flux-system once more`},
 		{"no text", []string{"x.yaml", values("a", "v: 1")}, Malformed, "x.yaml:1: holds a ConfigMap with a value that is no text: quote it"},

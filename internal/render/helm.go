@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -89,8 +90,9 @@ type helmChart struct {
 	src    Source
 	files  []*archive.BufferedFile
 	values [][]byte
-	inline map[string]any // of a HelmRelease, over all other values
-	common fluxMetadata   // of a HelmRelease
+	from   []releaseValues // of a HelmRelease, over all other values
+	inline json.RawMessage // of a HelmRelease, over from
+	common fluxMetadata    // of a HelmRelease
 }
 
 // namespace is that of the release.
@@ -119,8 +121,11 @@ func (h *helmChart) load() (*chart.Chart, map[string]any, error) {
 		}
 		values = loader.MergeMaps(values, more)
 	}
-	values = loader.MergeMaps(values, h.inline)
-	return loaded, values, h.vet(loaded)
+	released, err := h.compose()
+	if err != nil {
+		return nil, nil, err
+	}
+	return loaded, loader.MergeMaps(values, released), h.vet(loaded)
 }
 
 // vet refuses a chart that helm would not install, or would fetch something for.

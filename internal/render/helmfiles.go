@@ -60,6 +60,15 @@ func notFound(err error, file, detail string) error {
 
 // addValues takes values in, once they can be read safely.
 func (h *helmChart) addValues(name string, text []byte) error {
+	if err := h.safeValues(name, text); err != nil {
+		return err
+	}
+	h.values = append(h.values, text)
+	return nil
+}
+
+// safeValues refuses values that cannot be read safely, or not at all.
+func (h *helmChart) safeValues(name string, text []byte) error {
 	if _, err := (reader{limits: h.v.limits, file: name}).scanAll(text); err != nil {
 		return err
 	}
@@ -70,7 +79,6 @@ func (h *helmChart) addValues(name string, text []byte) error {
 	if _, encrypted := values["sops"].(map[string]any); encrypted {
 		return refuse(Encrypted, name, "is encrypted with SOPS, which only its engine can read")
 	}
-	h.values = append(h.values, text)
 	return nil
 }
 

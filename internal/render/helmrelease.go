@@ -3,7 +3,6 @@ package render
 import (
 	"bytes"
 	"encoding/json"
-	"io/fs"
 	"path"
 	"strings"
 )
@@ -18,16 +17,16 @@ type releaseSpec struct {
 	ReleaseName     string          `json:"releaseName"`
 	TargetNamespace string          `json:"targetNamespace"`
 	Values          json.RawMessage `json:"values"`
+	ValuesFrom      []releaseValues `json:"valuesFrom"`
 	CommonMetadata  fluxMetadata    `json:"commonMetadata"`
 
-	// What makes the content depend on more than the commit, or is not reproduced.
-	ChartRef           json.RawMessage   `json:"chartRef"`
-	ValuesFrom         []json.RawMessage `json:"valuesFrom"`
+	// What is not reproduced.
 	PostRenderers      []json.RawMessage `json:"postRenderers"`
 	PostRenderStrategy json.RawMessage   `json:"postRenderStrategy"`
-	KubeConfig         json.RawMessage   `json:"kubeConfig"`
 
-	// What says when, by whom and how it is applied, not what.
+	// What says from where, when, where, by whom and how it is applied, not what.
+	ChartRef           json.RawMessage `json:"chartRef"`
+	KubeConfig         json.RawMessage `json:"kubeConfig"`
 	Interval           json.RawMessage `json:"interval"`
 	Suspend            json.RawMessage `json:"suspend"`
 	StorageNamespace   json.RawMessage `json:"storageNamespace"`
@@ -54,11 +53,12 @@ type releaseChart struct {
 		SourceRef   fluxSourceRef `json:"sourceRef"`
 		ValuesFiles []string      `json:"valuesFiles"`
 
-		Version                  json.RawMessage `json:"version"`
-		Interval                 json.RawMessage `json:"interval"`
-		ReconcileStrategy        json.RawMessage `json:"reconcileStrategy"`
-		IgnoreMissingValuesFiles json.RawMessage `json:"ignoreMissingValuesFiles"`
-		Verify                   json.RawMessage `json:"verify"`
+		IgnoreMissingValuesFiles bool `json:"ignoreMissingValuesFiles"`
+
+		Version           json.RawMessage `json:"version"`
+		Interval          json.RawMessage `json:"interval"`
+		ReconcileStrategy json.RawMessage `json:"reconcileStrategy"`
+		Verify            json.RawMessage `json:"verify"`
 	} `json:"spec"`
 }
 
@@ -69,15 +69,12 @@ func (h *helmChart) release() error {
 	if owner == nil || owner.File == "" {
 		return nil
 	}
-	if !fs.ValidPath(owner.File) || path.Clean(owner.File) != owner.File {
-		return refuse(OutsideTree, "", "the manifest of the HelmRelease is no clean path inside the repository")
-	}
 	if h.src.Helm.Values != "" || len(h.src.Helm.ValuesFiles) > 0 {
 		return refuse(Unsupported, owner.File, "holds the HelmRelease, and the source has values beside it; keep them in the HelmRelease")
 	}
-	data, err := h.v.read(owner.File)
+	data, err := manifestOf(h.v, owner.File, "the manifest of the HelmRelease")
 	if err != nil {
-		return notFound(err, owner.File, "is not in the repository at this commit; it is to be the manifest of the HelmRelease")
+		return err
 	}
 	r := reader{limits: h.v.limits, file: owner.File, strict: true}
 	documents, err := r.values(data)
@@ -100,15 +97,11 @@ func (h *helmChart) release() error {
 	if err != nil {
 		return err
 	}
-	h.common = spec.CommonMetadata
-	if !isSet(spec.Values) {
-		return nil
+	h.common, h.inline = spec.CommonMetadata, spec.Values
+	if err := h.resolve(r, found[0].line, spec.ValuesFrom); err != nil {
+		return err
 	}
-	// As the controller reads them: numbers are floating-point ones.
-	if json.Unmarshal(spec.Values, &h.inline) != nil {
-		return r.refuse(Malformed, found[0].line, "holds a HelmRelease whose values are no map")
-	}
-	return nil
+	return h.overwrite(spec.Chart.Spec.ValuesFiles, spec.Chart.Spec.IgnoreMissingValuesFiles)
 }
 
 // isRelease reports whether a document is the manifest of this HelmRelease. The namespace may be left to whoever
@@ -161,15 +154,13 @@ func (s *releaseSpec) unsupported(h *helmChart) []fluxRefusal {
 			name = s.TargetNamespace + "-" + name
 		}
 	}
-	chart := s.Chart.Spec
+	chart, isGit := s.Chart.Spec, !isSet(s.ChartRef) && s.Chart.Spec.SourceRef.Kind == "GitRepository"
 	return []fluxRefusal{
-		{isSet(s.ChartRef) || chart.SourceRef.Kind != "GitRepository", "that takes its chart from elsewhere than a GitRepository: nothing binds that chart to a commit"},
-		{path.Clean(strings.TrimPrefix(chart.Chart, "/")) != h.src.Path, "of another chart than the source's"},
+		// A chart of a registry may have any name: what it renders to is held against the chart of the source.
+		{isGit && path.Clean(strings.TrimPrefix(chart.Chart, "/")) != h.src.Path, "of another chart than the source's"},
+		{!isGit && len(chart.ValuesFiles) > 0, "with valuesFiles of a chart that is not in the repository: they are files of what is fetched; write them under values"},
 		{name != h.src.Helm.Release, "of another release than the source's"},
 		{namespace != h.namespace(), "that delivers to another namespace than the source"},
-		{len(s.ValuesFrom) > 0, "with valuesFrom: what stands in a ConfigMap or Secret of the cluster is in no commit; write it under values"},
-		{len(chart.ValuesFiles) > 0, "with valuesFiles, which take the place of the chart's own values; write them under values"},
 		{len(s.PostRenderers) > 0, "with postRenderers, which are not reproduced; change the templates of the chart"},
-		{isSet(s.KubeConfig), "with kubeConfig: it delivers to another cluster"},
 	}
 }

@@ -60,14 +60,15 @@ func TestHelmReleaseFile(t *testing.T) {
 // refused with the reason, which the condition of the source shows.
 func TestHelmReleaseRefused(t *testing.T) {
 	for name, tt := range map[string]struct{ manifest, want string }{
-		"values of the cluster":  {released("  valuesFrom: [{kind: ConfigMap, name: x}]\n"), "in no commit; write it under values"},
-		"a Secret's values":      {released("  valuesFrom: [{kind: Secret, name: x}]\n"), "in no commit; write it under values"},
+		"values of the cluster":  {released("  valuesFrom: [{kind: ConfigMap, name: x}]\n"), "name the file of its manifest in via.helmRelease.valuesFrom"},
+		"a Secret's values":      {released("  valuesFrom: [{kind: Secret, name: x, optional: true}]\n"), "with valuesFrom a Secret: no commit that people can read"},
 		"post-renderers":         {released("  postRenderers: [{kustomize: {images: [{name: a, newTag: b}]}}]\n"), "with postRenderers, which are not reproduced"},
-		"another cluster":        {released("  kubeConfig: {secretRef: {name: x}}\n"), "it delivers to another cluster"},
-		"a chart of a registry":  {released("  chartRef: {kind: OCIRepository, name: x}\n"), "nothing binds that chart to a commit"},
-		"a chart repository":     {strings.Replace(released(""), "GitRepository", "HelmRepository", 1), "nothing binds that chart to a commit"},
+		"files of a registry":    {strings.Replace(released(""), "chart: ./apps, sourceRef: {kind: GitRepository", "chart: web, valuesFiles: [x.yaml], sourceRef: {kind: HelmRepository", 1), "a chart that is not in the repository"},
 		"another chart":          {strings.Replace(released(""), "./apps", "./other", 1), "of another chart than the source's"},
-		"files of values":        {strings.Replace(released(""), "chart: ./apps", "chart: ./apps, valuesFiles: [x.yaml]", 1), "write them under values"},
+		"files of values":        {strings.Replace(released(""), "chart: ./apps", "chart: ./apps, valuesFiles: [x.yaml]", 1), "x.yaml: is not in the repository, and the HelmRelease names it"},
+		"files from above":       {strings.Replace(released(""), "chart: ./apps", "chart: ./apps, valuesFiles: [../x.yaml]", 1), "no paths inside the repository"},
+		"files from the root":    {strings.Replace(released(""), "chart: ./apps", "chart: ./apps, valuesFiles: [/]", 1), "no paths inside the repository"},
+		"files over none":        {strings.Replace(released(""), "chart: ./apps", "chart: ./apps, ignoreMissingValuesFiles: true, valuesFiles: [x.yaml]", 1), "holds no values.yaml"},
 		"another release":        {released("  releaseName: other\n"), "of another release"},
 		"another namespace":      {released("  releaseName: shop\n  targetNamespace: play\n"), "delivers to another namespace"},
 		"the name that Flux has": {released("  targetNamespace: shop\n"), "of another release"}, // shop-shop
@@ -95,6 +96,23 @@ func TestHelmReleaseRefused(t *testing.T) {
 		src.Helm.HelmRelease.File = file
 		if got := refusal(t, DefaultLimits(), tree, src); !strings.Contains(got.Error(), want) {
 			t.Errorf("%s: %q, want %q", file, got.Error(), want)
+		}
+	}
+}
+
+// TestHelmReleaseElsewhere: where the chart is fetched from and to which cluster it goes decides nothing. What arrives
+// is held against what the chart in the repository renders to.
+func TestHelmReleaseElsewhere(t *testing.T) {
+	chart := "  chart: {spec: {chart: ./apps, sourceRef: {kind: GitRepository, name: apps}}}\n"
+	for name, spec := range map[string]string{
+		"a chart by reference": "  chartRef: {kind: OCIRepository, name: x}\n",
+		"a chart repository":   "  chart: {spec: {chart: web, version: 1.0.0, sourceRef: {kind: HelmRepository, name: x}}}\n",
+		"another cluster":      chart + "  kubeConfig: {secretRef: {name: x}}\n",
+	} {
+		tree := files(chartFiles("apps/templates/a.yaml", settings, "release.yaml", strings.Replace(released(""), chart, spec, 1))...)
+		result, refused, err := New(DefaultLimits(), nil).Render(t.Context(), tree, releaseSource())
+		if err != nil || refused != nil || len(result.Objects) != 1 {
+			t.Errorf("%s: %d objects, %v %v", name, len(result.Objects), refused, err)
 		}
 	}
 }

@@ -325,14 +325,15 @@ func source(in v1alpha1.Source) tier.Source {
 	if v := in.Via; v != nil {
 		switch {
 		case v.Flux != nil:
-			out.Via = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization, File: v.Flux.File, SubstituteFrom: v.Flux.SubstituteFrom}
+			out.Via = tier.Via{Engine: "Flux", Owner: v.Flux.Kustomization, File: v.Flux.File, ConfigMaps: v.Flux.SubstituteFrom}
 			manager = "kustomize-controller"
 		case v.ArgoCD != nil:
 			out.Via, manager = viaArgoCD(*v.ArgoCD), "argocd-controller"
 		case v.Helm != nil:
 			out.Via, manager = tier.Via{Engine: "Helm", Users: v.Helm.Users}, "helm"
 		case v.HelmRelease != nil:
-			out.Via, manager = tier.Via{Engine: "HelmRelease", Owner: v.HelmRelease.Name, File: v.HelmRelease.File, Users: v.HelmRelease.Users}, "helm-controller"
+			out.Via = tier.Via{Engine: "HelmRelease", Owner: v.HelmRelease.Name, File: v.HelmRelease.File, ConfigMaps: v.HelmRelease.ValuesFrom, Users: v.HelmRelease.Users}
+			manager = "helm-controller"
 		case v.CI != nil:
 			out.Via = tier.Via{Engine: "CI", Users: v.CI.Users, CommitClaim: v.CI.CommitClaim}
 			for _, c := range v.CI.Claims {

@@ -66,9 +66,9 @@ type Via struct {
 	Engine string // "Flux", "ArgoCD", "Helm", "HelmRelease", "CI" or empty
 	Owner  string // name of the Kustomization, Application or HelmRelease
 	File   string // for Flux and HelmRelease: the owner's manifest in the repository; empty: it changes nothing
-	// SubstituteFrom are for Flux the files that hold the ConfigMaps from which the owner takes variables.
-	SubstituteFrom []string
-	Users          []string // for CI, Helm and HelmRelease: the user names that apply; none: any
+	// ConfigMaps are for Flux and HelmRelease the files that hold the ConfigMaps from which the owner takes variables or values.
+	ConfigMaps []string
+	Users      []string // for CI, Helm and HelmRelease: the user names that apply; none: any
 	// Claims must all be in the token of who applies; CommitClaim names the one that holds a commit.
 	Claims      []Claim
 	CommitClaim string
