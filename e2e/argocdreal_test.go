@@ -59,6 +59,9 @@ spec:
     retry: {limit: 1, backoff: {duration: 1s, factor: 1, maxDuration: 1s}}
 `
 
+// liveShop is the binding of production with all sources that Argo CD delivers here; filled in is how it tracks them.
+const liveShop = shopByArgo + moreSource + renderedSources + hookedSources
+
 // argoLab is the lab with the real application controller and repository server of Argo CD in it.
 type argoLab struct {
 	*serveLab
@@ -106,7 +109,7 @@ func (l *argoLab) start(program string) {
 		l.t.Fatal(err)
 	}
 	var err error
-	l.argo, err = l.cluster.RunWith([]string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "ARGOCD_GPG_ENABLED=false", "PATH=" + filepath.Join(filepath.Dir(program), "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")},
+	l.argo, err = l.cluster.RunWith([]string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "ARGOCD_GPG_ENABLED=false", "ARGOCD_SYNC_WAVE_DELAY=0", "PATH=" + filepath.Join(filepath.Dir(program), "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")},
 		program, "-kubeconfig", kubeconfig, "-resync", "3s", "-server-side-diff", "-redis", l.redis, "-repo-server", l.repositories)
 	if err != nil {
 		l.t.Fatal(err)
@@ -153,9 +156,11 @@ type argoState struct {
 			Phase      string `json:"phase"`
 			Message    string `json:"message"`
 			SyncResult struct {
-				Revision  string                     `json:"revision"`
-				Revisions []string                   `json:"revisions"`
-				Resources []struct{ Message string } `json:"resources"`
+				Revision  string   `json:"revision"`
+				Revisions []string `json:"revisions"`
+				Resources []struct {
+					Kind, Name, Status, Message string
+				} `json:"resources"`
 			} `json:"syncResult"`
 			Operation struct {
 				InitiatedBy struct{ Username string } `json:"initiatedBy"`
@@ -183,12 +188,24 @@ func (s argoState) broken() error {
 	return nil
 }
 
-// awaits waits until the Application says what is asked for.
+// awaits waits until the Application of the shop says what is asked for.
 func (l *argoLab) awaits(what string, holds func(argoState) bool) argoState {
 	l.t.Helper()
+	return l.awaitsOf("shop", what, holds)
+}
+
+// awaitsOf does so for another Application.
+func (l *argoLab) awaitsOf(app, what string, holds func(argoState) bool) argoState {
+	l.t.Helper()
+	namespace, name, qualified := strings.Cut(app, "/")
+	if !qualified {
+		namespace, name = "argocd", app
+	}
+	at := manifest(l.t, shopApplication)
+	at.SetNamespace(namespace)
 	var found argoState
 	l.until(what, func(ctx context.Context) error {
-		app, err := l.on("admin", manifest(l.t, shopApplication)).Get(ctx, "shop", metav1.GetOptions{})
+		app, err := l.on("admin", at).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return fmt.Errorf("%w; before it said %+v", err, found)
 		}
@@ -211,7 +228,12 @@ func (l *argoLab) awaits(what string, holds func(argoState) bool) argoState {
 // synced waits until Argo CD has delivered a commit.
 func (l *argoLab) synced(commit string) argoState {
 	l.t.Helper()
-	return l.awaits("Argo CD has delivered "+commit, func(s argoState) bool {
+	return l.syncedOf("shop", commit)
+}
+
+func (l *argoLab) syncedOf(app, commit string) argoState {
+	l.t.Helper()
+	return l.awaitsOf(app, "Argo CD has delivered "+commit+" by "+app, func(s argoState) bool {
 		result := s.Status.Operation.SyncResult
 		at := append(slices.Clone(result.Revisions), result.Revision)
 		return s.Status.Operation.Phase == "Succeeded" && slices.Contains(at, commit) && s.Status.Sync.Status == "Synced"
@@ -222,10 +244,11 @@ func (l *argoLab) synced(commit string) argoState {
 // namespace; its chapters build on each other.
 func TestArgoCDItself(t *testing.T) {
 	l := newArgoLab(t)
-	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(shopByArgo+moreSource+renderedSources, "Annotation"))))
+	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(liveShop, "Annotation"))))
 	l.judged("shop", "tier", l.baseline, v1alpha1.VerdictAllow)
 	files := renderedFiles()
 	files["shop/extra/note.yaml"], files["shop/more/more.yaml"] = argoNote, moreNote
+	maps.Copy(files, hookedFiles())
 	l.land("Sell more beside\n\nTicket: SHOP-60", files)
 	for _, chapter := range []struct {
 		name string
@@ -242,6 +265,7 @@ func TestArgoCDItself(t *testing.T) {
 		{"several sources are proven one by one", (*argoLab).several},
 		{"T-15: where it delivers comes from Git", (*argoLab).sealed},
 		{"a set from Git makes its Application", (*argoLab).sets},
+		{"hooks run and go, and waves wait for each other", (*argoLab).hooks},
 		{"the console syncs, and changes nothing", (*argoLab).pressed},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
@@ -281,7 +305,7 @@ func (l *argoLab) arrives() {
 func (l *argoLab) tracks() {
 	settings := manifest(l.t, strings.Split(argoInstall, "---\n")[1])
 	for _, way := range [][2]string{{"label", "Label"}, {"annotation+label", "AnnotationAndLabel"}, {"annotation", "Annotation"}} {
-		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(shopByArgo+moreSource+renderedSources, way[1]))))
+		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(liveShop, way[1]))))
 		settings.Object["data"] = map[string]any{"application.resourceTrackingMethod": way[0]}
 		l.admitted(l.apply("admin", "admin", settings))
 		l.pressSync()
@@ -349,7 +373,12 @@ func (l *argoLab) late() {
 // givenUp waits until the sync of a commit was refused, and so was its one retry.
 func (l *argoLab) givenUp(commit string) argoState {
 	l.t.Helper()
-	return l.awaits("the sync is refused, and its one retry", func(s argoState) bool {
+	return l.givenUpOf("shop", commit)
+}
+
+func (l *argoLab) givenUpOf(app, commit string) argoState {
+	l.t.Helper()
+	return l.awaitsOf(app, "the sync of "+app+" is refused, and its one retry", func(s argoState) bool {
 		result := s.Status.Operation.SyncResult
 		return s.Status.Operation.Phase == "Failed" && slices.Contains(append(result.Revisions, result.Revision), commit) && strings.Contains(s.said(), "retried 1 times")
 	})

@@ -110,7 +110,7 @@ func newHelmLab(t *testing.T) *helmLab {
 }
 
 // runPods does what kubelets would: each pod of a Job succeeds. The Job's controller does the rest.
-func (l *helmLab) runPods(ctx context.Context) {
+func (l *serveLab) runPods(ctx context.Context) {
 	watch, err := l.typed.CoreV1().Pods("shop").Watch(ctx, metav1.ListOptions{LabelSelector: "job-name"})
 	if err != nil {
 		l.t.Errorf("watching pods: %v", err)

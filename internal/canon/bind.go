@@ -19,6 +19,9 @@ type Binding struct {
 	// Tolerate are the fields that nobody needs to own (ruling 18): those of the tier's
 	// content.tolerate that speak of this kind.
 	Tolerate []PathPattern
+	// Made takes a create for an apply: of an object that nothing but the create wrote, all that its client sent is
+	// what is judged. See docs/adr/0027.
+	Made bool
 	// Residue asks for Result.Inherited, which means walking what did not change as well.
 	Residue bool
 }
@@ -68,7 +71,7 @@ func (r Result) BoundTo(d change.Digest) bool {
 // Bind judges whether the request is a pure server-side apply by the manager, and of what. It holds
 // the rules of the API server's field management against the request:
 //
-//  1. The manager has an Apply entry, in the request's version. A request that is no apply cannot
+//  1. The manager has an Apply entry, in the request's version (or, where Made says so, the object was created). A request that is no apply cannot
 //     make one, and takes what it changes out of the one that is there. Only the apply of a manifest
 //     without any field, such as a plain ServiceAccount, leaves no entry: a request without one is
 //     judged as that.
@@ -143,6 +146,7 @@ func (j *judge) read() (Reason, []string) {
 	wanted := entry{manager: j.Manager, operation: operationApply}
 	mine := find(j.now, &wanted)
 	switch {
+	case mine == nil && j.made():
 	case mine == nil:
 		j.bare = true
 		j.now = slices.Insert(j.now, 0, wanted)

@@ -183,10 +183,11 @@ func isBookkeeping(p path) bool {
 // Hygiene reports whether an UPDATE is nothing but bookkeeping (ruling 13): it only removes Update
 // entries, or parts of them, from managedFields and annotations of a closed list. No Apply entry
 // changes, but that one of the managers may take over what leftovers of kubectl own: the fields stay
-// what they are, and the manager's next apply sets them to what it attests or drops them. The paths are
-// what was removed, or, where it is not bookkeeping, what else changed.
+// what they are, and the manager's next apply sets them to what it attests or drops them; and that Argo CD takes
+// its finalizer off a hook. The paths are what was removed, or, where it is not bookkeeping, what else changed.
 func Hygiene(old, object *Object, managers ...string) (paths []string, ok bool) {
-	annotations := path{elem("f:metadata"), elem("f:annotations")}
+	annotations, finalizers := path{elem("f:metadata"), elem("f:annotations")}, path{elem("f:metadata"), elem("f:finalizers")}
+	released := letsGo(old, object)
 	var removedPaths, other []string
 	w := differ{a: old.doc, b: object.doc}
 	w.skip = func(p path) bool {
@@ -197,6 +198,8 @@ func Hygiene(old, object *Object, managers ...string) (paths []string, ok bool) 
 		case what == removed && isBookkeeping(p):
 			removedPaths = append(removedPaths, p.String())
 		case what == removed && p.String() == annotations.String(): // with the last of them
+		case released && (p.under(finalizers) || p.String() == finalizers.String()):
+			removedPaths = append(removedPaths, p.String())
 		default:
 			other = append(other, p.String())
 		}
@@ -208,7 +211,7 @@ func Hygiene(old, object *Object, managers ...string) (paths []string, ok bool) 
 	}
 	handed := handedOver(changes)
 	for _, c := range changes {
-		if (c.Operation == operationApply || len(c.Gained) > 0) && !handed.to(c, managers) {
+		if (c.Operation == operationApply || len(c.Gained) > 0) && !handed.to(c, managers) && !(released && c.letGo()) {
 			other = append(other, "metadata.managedFields")
 		} else {
 			removedPaths = append(removedPaths, "metadata.managedFields")

@@ -19,8 +19,8 @@ import (
 // for this one, and a change of the encoding changes every digest.
 const context = "fairway.dev/canon/v1\x00"
 
-// digest is the keyed digest of the leaves that s owns in o.
-func (o *Object) digest(key Key, t *Type, s *owned) (change.Digest, path, error) {
+// digest is the keyed digest of the leaves that s owns in o, by the apply of a manager.
+func (o *Object) digest(key Key, t *Type, s *owned, manager string) (change.Digest, path, error) {
 	var sum change.Digest
 	if key.secret == "" {
 		return sum, nil, errNoKey
@@ -31,7 +31,11 @@ func (o *Object) digest(key Key, t *Type, s *owned) (change.Digest, path, error)
 	for _, s := range [...]string{m.Kind.Group, m.Kind.Version, m.Kind.Kind, m.Namespace, m.Name} {
 		w.buf = appendSized(w.buf, []byte(s))
 	}
-	if w.set(unstamped(s), 0, t.root, shippedDefaults().of(m.Kind)); w.err != nil {
+	s = unstamped(s)
+	if manager == hookManager {
+		s = o.unhooked(s)
+	}
+	if w.set(s, 0, t.root, shippedDefaults().of(m.Kind)); w.err != nil {
 		return sum, w.at, w.err
 	}
 	mac := hmac.New(sha256.New, []byte(key.secret))
@@ -49,7 +53,7 @@ func DigestManifest(manifest map[string]any, s Schema, key Key) (change.Digest, 
 	if err != nil {
 		return change.Digest{}, err
 	}
-	sum, at, err := o.digest(key, t, &set)
+	sum, at, err := o.digest(key, t, &set, hookManager)
 	if err != nil {
 		return sum, fmt.Errorf("digesting %s, %s: %w", o.ID(), at, err)
 	}
@@ -185,7 +189,7 @@ func (o *Object) leaves(t *Type, s *owned) leaves {
 	w := encoder{d: o.doc, native: t.traits.Native}
 	w.each = func(p path, written []byte) { out.values[p.String()] = string(written) }
 	w.order = func(p path, written []byte) { out.orders[p.String()] = string(written) }
-	w.set(unstamped(s), 0, t.root, shippedDefaults().of(o.meta.Kind))
+	w.set(o.unhooked(unstamped(s)), 0, t.root, shippedDefaults().of(o.meta.Kind))
 	return out
 }
 

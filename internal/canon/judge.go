@@ -239,7 +239,7 @@ func (j *judge) additions() (Reason, []string) {
 
 // sum makes the digest.
 func (j *judge) sum() (Reason, []string) {
-	sum, at, err := j.Object.digest(j.Key, j.kind, j.mine())
+	sum, at, err := j.Object.digest(j.Key, j.kind, j.mine(), j.Manager)
 	switch {
 	case at != nil:
 		return Duplicate, []string{at.String()}

@@ -12,7 +12,7 @@ import (
 // candidate holds one proof against the request.
 func (g *Gate) candidate(c *inquiry, s change.Spoken, source tier.Source, b tier.Binding) policy.Candidate {
 	out := policy.Candidate{Proof: *s.Proof, Manager: source.FieldManager, Via: source.Via}
-	out.Fit, out.Paths, out.Tolerated = g.fit(c, s.Object, source.FieldManager)
+	out.Fit, out.Paths, out.Tolerated = g.fit(c, s.Object, source)
 	for _, t := range c.facts.Tiers {
 		out.Standings = append(out.Standings, policy.Standing{
 			Tier: t.Name, Digests: []string{c.world.PolicyDigest(t, b, source)}, Newest: g.newestAt(s.Proof, t.Name),
@@ -65,14 +65,14 @@ func admissible(p *change.Proof, tierName string) bool {
 
 // fit compares the request with one proven object. The request is bound once for each manager and
 // its digest compared with each proof.
-func (g *Gate) fit(c *inquiry, o *change.ProvenObject, manager string) (policy.Fit, []string, []string) {
+func (g *Gate) fit(c *inquiry, o *change.ProvenObject, source tier.Source) (policy.Fit, []string, []string) {
 	if c.object == nil {
 		return policy.FitUnreadable, nil, nil
 	}
 	if o.Version != c.facts.Request.Kind.Version {
 		return policy.FitOtherVersion, nil, nil
 	}
-	result := g.bind(c, manager)
+	result := g.bind(c, source)
 	switch {
 	case result.BoundTo(o.Digest):
 		return policy.FitBound, nil, result.Tolerated
@@ -97,19 +97,33 @@ func (c *inquiry) changed() []string {
 	return d.Paths()
 }
 
-func (g *Gate) bind(c *inquiry, manager string) canon.Result {
-	if have, ok := c.bound[manager]; ok {
+// bindingWay is what the answer to a binding depends on beside the request.
+type bindingWay struct {
+	manager string
+	made    bool
+}
+
+func (g *Gate) bind(c *inquiry, source tier.Source) canon.Result {
+	way := bindingWay{source.FieldManager, createsFirst(source, c.facts.Request.Kind)}
+	if have, ok := c.bound[way]; ok {
 		return have
 	}
 	result := canon.Bind(canon.Binding{
-		Kind: c.facts.Request.Kind, Object: c.object, Old: c.old, Manager: manager,
+		Kind: c.facts.Request.Kind, Object: c.object, Old: c.old, Manager: way.manager, Made: way.made,
 		Types: g.rooms.Types(), Key: g.rooms.Key, Tolerate: c.tolerated(),
 	})
 	if c.bound == nil {
-		c.bound = map[string]canon.Result{}
+		c.bound = map[bindingWay]canon.Result{}
 	}
-	c.bound[manager] = result
+	c.bound[way] = result
 	return result
+}
+
+// createsFirst reports whether the engine of a source creates objects of a kind before it applies them: Argo CD has
+// `kubectl auth reconcile` write those of RBAC first, whatever its settings. Source: rbacReconcile in
+// pkg/utils/kube/resource_ops.go of gitops-engine.
+func createsFirst(source tier.Source, kind change.Kind) bool {
+	return source.Via.Engine == "ArgoCD" && kind.Group == "rbac.authorization.k8s.io"
 }
 
 // tolerated are the fields of this kind that every tier of the request tolerates. A pattern that

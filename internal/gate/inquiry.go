@@ -28,7 +28,7 @@ type inquiry struct {
 	parsed      bool
 	object, old *canon.Object // nil where the request has none or it cannot be read
 	typed       *canon.Type   // nil for a kind without a schema
-	bound       map[string]canon.Result
+	bound       map[bindingWay]canon.Result
 	changes     *canon.Changes
 }
 

@@ -73,13 +73,24 @@ func ofRollback(o *canon.Object) bool {
 	})
 }
 
-// liveHook says whether the live object is a hook that a delivered proof of a chart renders. Its
+// runs reports whether whoever delivers a source runs an object with these annotations at some moment, and removes
+// it: Helm, and Argo CD, which knows the hooks of charts beside its own. Source: IsHook in pkg/sync/hook of
+// gitops-engine.
+func runs(s tier.Source, annotations map[string]string) bool {
+	moments, marked := annotations[hookMark]
+	if s.Via.Engine != "ArgoCD" {
+		return marked && s.Render == tier.Chart
+	}
+	if own, set := annotations["argocd.argoproj.io/hook"]; set {
+		return strings.TrimSpace(own) != "Skip"
+	}
+	return marked && moments != "crd-install"
+}
+
+// liveHook says whether the live object is a hook that a delivered proof of its source renders. Its
 // annotations are then part of what was approved.
 func (g *Gate) liveHook(c *inquiry, key change.SourceKey, s tier.Source) change.Found {
-	if s.Render != tier.Chart || c.old == nil {
-		return change.Absent
-	}
-	if _, marked := c.old.Meta().Annotations[hookMark]; !marked {
+	if c.old == nil || !runs(s, c.old.Meta().Annotations) {
 		return change.Absent
 	}
 	marks, known := g.rooms.Marks.Delivered(key)
