@@ -48,6 +48,7 @@ var chosen = []struct {
 	{"apps/DaemonSet", `metadata.annotations["deprecated.daemonset.template.generation"]`, "", "a counter"},
 	{"apiextensions.k8s.io/CustomResourceDefinition", "spec.names.singular", "", "made from the kind"},
 	{"apiextensions.k8s.io/CustomResourceDefinition", "spec.names.listKind", "", "made from the kind"},
+	{"resource.k8s.io/DeviceTaintRule", "spec.taint.timeAdded", "", "the time"},
 	{"certificates.k8s.io/CertificateSigningRequest", "spec.username", "", "who asks"},
 	{"certificates.k8s.io/CertificateSigningRequest", "spec.uid", "", "who asks"},
 	{"certificates.k8s.io/CertificateSigningRequest", "spec.groups", "", "who asks"},
@@ -77,36 +78,48 @@ func generic(name string) string {
 	return name
 }
 
-// generate asks the server twice, so that what it makes up shows.
-func generate(ctx context.Context, cfg *rest.Config, corpus []map[string]any) (string, error) {
+// surveyed is what a server adds: asked twice, so that what it makes up shows.
+type surveyed struct {
+	srv           *server
+	corpus        []map[string]any
+	version       string
+	first, second *survey
+	refused       []error
+}
+
+func ask(ctx context.Context, cfg *rest.Config, corpus []map[string]any) (*surveyed, error) {
 	srv, err := newServer(cfg)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	first, second := &survey{places: map[[2]string]*place{}}, &survey{places: map[[2]string]*place{}}
-	var refused []error
+	s := &surveyed{srv: srv, corpus: corpus, version: srv.version, first: &survey{places: map[[2]string]*place{}}, second: &survey{places: map[[2]string]*place{}}}
 	for i, m := range corpus {
-		for round, s := range []*survey{first, second} {
+		for round, into := range []*survey{s.first, s.second} {
 			p, err := srv.apply(ctx, named(m, i, round), "default")
 			if err != nil {
-				refused = append(refused, fmt.Errorf("manifest %d: %w", i, err))
+				s.refused = append(s.refused, fmt.Errorf("manifest %d: %w", i, err))
 				break
 			}
-			s.object(p)
+			into.object(p)
 		}
 	}
-	if err := errors.Join(refused...); err != nil {
+	return s, nil
+}
+
+// table is the text of the table, for a server that takes the whole corpus.
+func (s *surveyed) table() (string, error) {
+	if err := errors.Join(s.refused...); err != nil {
 		return "", err
 	}
-	slices.Sort(first.noise)
-	for _, n := range slices.Compact(first.noise) {
+	slices.Sort(s.first.noise)
+	for _, n := range slices.Compact(s.first.noise) {
 		fmt.Fprintln(os.Stderr, "note:", n)
 	}
-	lines, err := merge(first, second)
+	lines, err := merge(s.first, s.second)
 	if err != nil {
 		return "", err
 	}
-	return header(srv.version, len(corpus)) + strings.Join(lines, "\n") + "\n", nil
+	return header(s.version, len(s.corpus)) + strings.Join(lines, "\n") + "\n", nil
 }
 
 // named is m under another name in each round, where its kind leaves the name open.
