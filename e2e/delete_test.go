@@ -47,7 +47,7 @@ spec:
   template:
     metadata: {labels: {app: %[2]s}}
     spec:
-      containers: [{name: main, image: "registry.example.com/%[3]s"}]
+      containers: [{name: main, image: "registry.example.com/%[3]s", resources: {requests: {cpu: 10m}}}]
 `, namespace, name, image)
 }
 
@@ -70,6 +70,8 @@ func TestT21DeletionGoesThroughGit(t *testing.T) {
 	l.admitted(err)
 	l.admitted(l.apply("admin", "admin", manifest(t, aside)))
 	l.until("the namespace is known", func(context.Context) error { return l.apply("admin", "admin", manifest(t, asideBinding)) })
+	_, err = resource(l.as("admin"), "TierBinding", "shop").Patch(t.Context(), "tier", types.MergePatchType, []byte(resizer), metav1.PatchOptions{})
+	l.admitted(err)
 	l.seal()
 	files := map[string]string{"aside/README.md": "Beside the shop.\n", "clusters/main/README.md": "The cluster.\n", "aside/namespace.yaml": aside, "aside/note.yaml": asideNote, "aside/web.yaml": pausing("aside", "web", "web:1")}
 	files["shop/production/scaler.yaml"], files["shop/production/scaled.yaml"] = scaler, pausing("shop", "scaled", "scaled:1")
@@ -90,6 +92,7 @@ func TestT21DeletionGoesThroughGit(t *testing.T) {
 		tell func(*serveLab)
 	}{
 		{"an autoscaler owns the replicas", autoscaled},
+		{"T-24: an autoscaler sets resources, and nodes are drained", resizedAndDrained},
 		{"dependants go with their owner", collected},
 		{"a namespace goes with what is in it", namespaceGoes},
 	} {

@@ -208,19 +208,48 @@ func (l *serveLab) stampedText(text, commit string) string {
 	return string(raw)
 }
 
+// kubectlT12: what a Pod says of its owner gains nothing, whoever says it, and who makes the children of a workload makes
+// them of its template.
 func kubectlT12(l *serveLab) {
 	owner := l.printed(l.kubectl("sara", "", "get", "replicaset", "-n", "shop", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name} {.items[0].metadata.uid}"))
 	name, uid, _ := strings.Cut(owner, " ")
-	for _, ref := range []string{
-		fmt.Sprintf("{apiVersion: apps/v1, kind: ReplicaSet, name: %s, uid: %s, controller: true}", name, uid),
-		fmt.Sprintf("{apiVersion: apps/v1, kind: ReplicaSet, name: %s, uid: 11111111-1111-4111-8111-111111111111, controller: true}", name),
-		fmt.Sprintf("{apiVersion: apps/v1, kind: DaemonSet, name: %s, uid: %s, controller: true}", name, uid),
-	} {
-		pod := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: forged\n  namespace: shop\n  labels: {app: web}\n  ownerReferences: [" + ref +
-			"]\nspec: {containers: [{name: web, image: \"registry.example.com/web:1.1\"}]}\n"
-		l.told("no proof speaks of")(l.kubectl("sara", pod, "create", "-f", "-"))
-		l.told("denied the request")(l.kubectl("system:serviceaccount:kube-system:replicaset-controller", strings.ReplaceAll(pod, "web:1.1", "evil"), "create", "-f", "-"))
+	const sets, jobs = "system:serviceaccount:kube-system:replicaset-controller", "system:serviceaccount:kube-system:job-controller"
+	ref := func(apiVersion, kind, name, uid, more string) string {
+		return fmt.Sprintf("{apiVersion: %s, kind: %s, name: %s, uid: %s%s}", apiVersion, kind, name, uid, more)
 	}
+	const other, controls = "11111111-1111-4111-8111-111111111111", ", controller: true"
+	own := ref("apps/v1", "ReplicaSet", name, uid, controls)
+	forged := func(owner string) string {
+		return "apiVersion: v1\nkind: Pod\nmetadata:\n  name: forged\n  namespace: shop\n  labels: {app: web}\n  ownerReferences: [" + owner +
+			"]\nspec: {containers: [{name: web, image: \"registry.example.com/web:1.1\"}]}\n"
+	}
+	for what, forgery := range map[string]struct{ user, owner, old, replacement string }{
+		"a person, of the owner itself":         {"sara", own, "", ""},
+		"a person, of another uid":              {"sara", ref("apps/v1", "ReplicaSet", name, other, controls), "", ""},
+		"a person, of another kind":             {"sara", ref("apps/v1", "DaemonSet", name, uid, controls), "", ""},
+		"a person, of an owner of no control":   {"sara", ref("apps/v1", "ReplicaSet", name, uid, ""), "", ""},
+		"the controller of another kind":        {jobs, own, "", ""},
+		"the controller, of another uid":        {sets, ref("apps/v1", "ReplicaSet", name, other, controls), "", ""},
+		"the controller, of a name that is not": {sets, ref("apps/v1", "ReplicaSet", "gone", uid, controls), "", ""},
+		"the controller, of another kind":       {sets, ref("apps/v1", "DaemonSet", name, uid, controls), "", ""},
+		"the controller, of nobody":             {sets, "", "", ""},
+		"another image":                         {sets, own, "web:1.1", "evil:1"},
+		"on the network of the node":            {sets, own, "spec: {", "spec: {hostNetwork: true, "},
+		"with another account":                  {sets, own, "spec: {", "spec: {serviceAccountName: admin, "},
+		"with another container":                {sets, own, "containers: [", "containers: [{name: evil, image: evil}, "},
+		"with a folder of the node":             {sets, own, "spec: {", "spec: {volumes: [{name: host, hostPath: {path: /}}], "},
+		"with privileges":                       {sets, own, "{name: web,", "{name: web, securityContext: {privileged: true},"},
+	} {
+		pod := forged(forgery.owner)
+		if !strings.Contains(pod, forgery.old) {
+			l.t.Fatalf("%s: there is no %q", what, forgery.old)
+		}
+		_, err := l.kubectl(forgery.user, strings.Replace(pod, forgery.old, forgery.replacement, 1), "create", "-f", "-")
+		if err == nil || !strings.Contains(err.Error(), "denied the request") {
+			l.t.Errorf("%s: %v, want a refusal", what, err)
+		}
+	}
+	l.printed(l.kubectl(sets, forged(own), "create", "--dry-run=server", "-f", "-")) // so it was what each of them changed
 }
 
 func kubectlT13(l *serveLab) {
