@@ -235,10 +235,10 @@ func kubectlT12(l *serveLab) {
 		"the controller, of nobody":             {sets, "", "", ""},
 		"another image":                         {sets, own, "web:1.1", "evil:1"},
 		"on the network of the node":            {sets, own, "spec: {", "spec: {hostNetwork: true, "},
-		"with another account":                  {sets, own, "spec: {", "spec: {serviceAccountName: admin, "},
+		"among the processes of the node":       {sets, own, "spec: {", "spec: {hostPID: true, "},
 		"with another container":                {sets, own, "containers: [", "containers: [{name: evil, image: evil}, "},
 		"with a folder of the node":             {sets, own, "spec: {", "spec: {volumes: [{name: host, hostPath: {path: /}}], "},
-		"with privileges":                       {sets, own, "{name: web,", "{name: web, securityContext: {privileged: true},"},
+		"as another user":                       {sets, own, "{name: web,", "{name: web, securityContext: {runAsUser: 0},"},
 	} {
 		pod := forged(forgery.owner)
 		if !strings.Contains(pod, forgery.old) {
