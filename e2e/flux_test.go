@@ -16,11 +16,7 @@ import (
 
 // TestFlux tells one story with the real controllers of Flux; its chapters build on each other.
 func TestFlux(t *testing.T) {
-	l := newFluxLab(t)
-	for _, chapter := range []struct {
-		name string
-		tell func(*fluxLab)
-	}{
+	tellFlux(t, newFluxLab(t), []fluxChapter{
 		{"what Flux applies is what Git renders", fluxBinds},
 		{"a commit reaches two tiers", fluxTwoTiers},
 		{"hands are refused", fluxHands},
@@ -33,12 +29,25 @@ func TestFlux(t *testing.T) {
 		{"a Kustomization goes, and takes along what Git dropped", fluxFinalizes},
 		{"restarts change nothing", fluxRestarts},
 		{"Flux tries again by itself", fluxRetries},
-	} {
+	})
+}
+
+// fluxChapter is one of a story with the controllers of Flux.
+type fluxChapter struct {
+	name string
+	tell func(*fluxLab)
+}
+
+// tellFlux tells chapters one after the other, and goes on with the programs that each leaves running.
+func tellFlux(t *testing.T, l *fluxLab, chapters []fluxChapter) {
+	for _, chapter := range chapters {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			here, lab := *l, *l.serveLab
 			lab.t = t
 			here.serveLab = &lab
-			defer func() { l.kustomize, l.program = here.kustomize, lab.program }()
+			defer func() {
+				l.kustomize, l.source, l.flags, l.program = here.kustomize, here.source, here.flags, lab.program
+			}()
 			chapter.tell(&here)
 		}) {
 			return // what follows would fail for that alone

@@ -33,12 +33,32 @@ type fluxLab struct {
 	*serveLab
 	git       *httptest.Server
 	engines   string // folder of the controllers
+	storage   string // folder of the artifacts
+	address   string // at which they are fetched
+	source    *controlplane.Program
 	kustomize *controlplane.Program
+	flags     []string // more arguments of kustomize-controller
+	registry  string   // address of a registry of artifacts, where there is one
+	bucket    *bucket  // likewise
+	store     *httptest.Server
+}
+
+// fluxWorld is what a fluxLab begins with.
+type fluxWorld struct {
+	prepare func(*fluxLab) // what nobody delivers; nil: nothing
+	fleet   func(*fluxLab) map[string]string
+	bind    func(*fluxLab)
+	ready   []string // Kustomizations that are to be so before their namespaces are bound
 }
 
 // newFluxLab starts everything, has Flux deliver what the repository holds while the tiers are free,
 // and then guards what it delivers to.
 func newFluxLab(t *testing.T) *fluxLab {
+	t.Helper()
+	return newFluxLabOf(t, fluxWorld{fleet: (*fluxLab).fleet, bind: (*fluxLab).bind, ready: []string{"flux-system", "shop", "play", "spot"}})
+}
+
+func newFluxLabOf(t *testing.T, world fluxWorld) *fluxLab {
 	t.Helper()
 	l := &fluxLab{serveLab: newServeLab(t)}
 	engines, err := controlplane.Built(t.Context(), "flux")
@@ -50,15 +70,19 @@ func newFluxLab(t *testing.T) *fluxLab {
 	l.installFlux()
 	// The shop is freed of the story's binding until Flux has taken over what is in it.
 	l.admitted(l.on("admin", l.bindingOf("shop", "")).Delete(t.Context(), "tier", metav1.DeleteOptions{}))
-	l.land("Deliver by Flux\n\nTicket: SHOP-2", l.fleet())
+	if world.prepare != nil {
+		world.prepare(l)
+	}
+	files := world.fleet(l)
+	l.land("Deliver by Flux\n\nTicket: SHOP-2", files)
 	l.startFlux()
-	for _, object := range l.documents(l.fleet()[rootPath]) { // as flux bootstrap does
+	for _, object := range l.documents(files[rootPath]) { // as flux bootstrap does
 		l.until("the root is applied", func(context.Context) error { return l.apply("admin", "flux", object) })
 	}
-	for _, name := range []string{"flux-system", "shop", "play", "spot"} {
+	for _, name := range world.ready {
 		l.ready(name, l.tip())
 	}
-	l.bind()
+	world.bind(l)
 	return l
 }
 
@@ -121,18 +145,22 @@ func conditionIs(object *unstructured.Unstructured, kind, want string) error {
 // startFlux starts both controllers, each as its own user.
 func (l *fluxLab) startFlux() {
 	l.t.Helper()
-	storage := filepath.Join(l.dir, "artifacts")
-	if err := os.MkdirAll(storage, 0o700); err != nil {
+	l.storage, l.address = filepath.Join(l.dir, "artifacts"), l.freeAddress()
+	l.startSource()
+	l.startKustomize()
+}
+
+func (l *fluxLab) startSource() {
+	l.t.Helper()
+	if err := os.MkdirAll(l.storage, 0o700); err != nil {
 		l.t.Fatal(err)
 	}
-	address := l.freeAddress()
-	l.runEngine("source-controller", sourceController, "--storage-path", storage, "--storage-addr", address, "--storage-adv-addr", address)
-	l.startKustomize()
+	l.source = l.runEngine("source-controller", sourceController, "--storage-path", l.storage, "--storage-addr", l.address, "--storage-adv-addr", l.address)
 }
 
 func (l *fluxLab) startKustomize() {
 	l.t.Helper()
-	l.kustomize = l.runEngine("kustomize-controller", kustomizeController, "--no-remote-bases", "--no-cross-namespace-refs")
+	l.kustomize = l.runEngine("kustomize-controller", kustomizeController, append([]string{"--no-remote-bases", "--no-cross-namespace-refs"}, l.flags...)...)
 }
 
 func (l *fluxLab) runEngine(name, user string, args ...string) *controlplane.Program {
@@ -142,7 +170,7 @@ func (l *fluxLab) runEngine(name, user string, args ...string) *controlplane.Pro
 		l.t.Fatal(err)
 	}
 	health := l.freeAddress()
-	args = append(args, "--metrics-addr", "127.0.0.1:0", "--health-addr", health, "--enable-leader-election=false", "--log-level", "info")
+	args = append([]string{"--metrics-addr", "127.0.0.1:0", "--health-addr", health, "--enable-leader-election=false", "--log-level", "info"}, args...)
 	program, err := l.cluster.RunWith([]string{"KUBECONFIG=" + kubeconfig, "RUNTIME_NAMESPACE=flux-system", "HOME=" + l.dir}, filepath.Join(l.engines, name), args...)
 	if err != nil {
 		l.t.Fatal(err)
@@ -218,6 +246,14 @@ func (l *fluxLab) bind() {
     render: Plain
     via: {flux: {kustomization: flux-system/spot}}
 `)))
+	l.seal(sourceController, kustomizeController)
+	l.judged("shop", "tier", l.tip(), "Allow")
+	l.judged("fairway-system", "cluster", l.tip(), "Allow")
+}
+
+// seal has the fleet's root come by the cluster binding, which lists the engines.
+func (l *fluxLab) seal(engines ...string) {
+	l.t.Helper()
 	l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(`apiVersion: fairway.dev/v1alpha1
 kind: TierBinding
 metadata: {name: cluster, namespace: fairway-system}
@@ -231,10 +267,8 @@ spec:
     path: clusters/main
     render: Plain
     via: {flux: {kustomization: flux-system/flux-system}}
-  install: {defaultTier: sandbox, engines: [%q, %q], proverUsers: [%q]}
-`, sourceController, kustomizeController, fairwayUser))))
-	l.judged("shop", "tier", l.tip(), "Allow")
-	l.judged("fairway-system", "cluster", l.tip(), "Allow")
+  install: {defaultTier: sandbox, engines: ["%s"], proverUsers: [%q]}
+`, strings.Join(engines, `", "`), fairwayUser))))
 }
 
 // get is an object of a kind, as it lives.
