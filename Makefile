@@ -11,6 +11,9 @@ FUZZTIME ?= 10s
 # In the tests, as a number of runs: together the targets shall be fuzzed for less than a minute.
 FUZZSHORT ?= 100x
 BENCH    ?= .
+# The older minors of Kubernetes that Fairway is held against, and the tests that may turn out otherwise there.
+MINORS   ?= 1.36 1.35
+ONMINORS ?= ^(TestMinor|TestT61.*|TestT01OneFieldAtATime|TestT08MutatingHookOnTheServer|TestRuling23SchemasAgree|TestEqualitySurvivesReality|TestServe|TestGuard)$$
 # Whole control planes, engines and a forge run beside the tests, so a package gets more than the default ten
 # minutes.
 TIMEOUT  ?= 60m
@@ -37,6 +40,14 @@ endif
 .PHONY: e2e
 e2e: tools ## Run the stories on the real control plane, with the real engines (TEST= narrows them)
 	$(GO) test -timeout $(TIMEOUT) -run '$(TEST)' ./e2e/...
+
+.PHONY: e2e-minors
+e2e-minors: ## Run what depends on the API server's minor on the older ones, built from source (MINORS="1.36 1.35")
+	for minor in $(MINORS); do \
+		export FAIRWAY_KUBERNETES=$$minor; \
+		hack/controlplane/build.sh && $(GO) run ./hack/defaults -check && \
+		$(GO) test -timeout $(TIMEOUT) -count 1 -v -run '$(ONMINORS)' ./e2e || exit; \
+	done
 
 .PHONY: lint
 lint: ## Run the linters

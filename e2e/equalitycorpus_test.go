@@ -131,7 +131,7 @@ func (l *serveLab) newEqualityCorpus() (c equalityCorpus) {
 	for _, file := range []string{"objects.yaml", "custom.yaml", "cluster.yaml"} {
 		all = append(all, yamlDocuments(l.t, filepath.Join(equalityFolder, file))...)
 	}
-	for _, file := range bindingFiles {
+	for _, file := range bindingFiles() {
 		all = append(all, yamlDocuments(l.t, filepath.Join(bindingFolder, file))...)
 	}
 	var last, limits []map[string]any
