@@ -182,8 +182,8 @@ func isBookkeeping(p path) bool {
 
 // Hygiene reports whether an UPDATE is nothing but bookkeeping (ruling 13): it only removes Update
 // entries, or parts of them, from managedFields and annotations of a closed list. No Apply entry
-// changes, but that one of the managers may take over what leftovers of kubectl own: the fields stay
-// what they are, and the manager's next apply sets them to what it attests or drops them; and that Argo CD takes
+// changes, but that one of the managers may take over what leftovers of kubectl or its own Update entry own: the fields
+// stay what they are, and the manager's next apply sets them to what it attests or drops them; and that Argo CD takes
 // its finalizer off a hook. The paths are what was removed, or, where it is not bookkeeping, what else changed.
 func Hygiene(old, object *Object, managers ...string) (paths []string, ok bool) {
 	annotations, finalizers := path{elem("f:metadata"), elem("f:annotations")}, path{elem("f:metadata"), elem("f:finalizers")}

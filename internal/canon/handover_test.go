@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/fairway-dev/fairway/internal/canon"
+	"github.com/fairway-dev/fairway/internal/schema"
 )
 
 // takeOver is the clean-up that kustomize-controller makes before it applies: it puts the fields of all
@@ -100,6 +101,60 @@ func TestRuling13Handover(t *testing.T) {
 	s := newServer(t).put(restart(git), "kubectl-client-side-apply")
 	if paths, ok := canon.Hygiene(s.live(), s.live(takeOver(t, flux, byKubectl)), flux); !ok {
 		t.Errorf("the first take-over is refused: %v", paths)
+	}
+}
+
+// TestRuling13TakesOver: what Helm set on the client's side before goes to its own Apply entry, and to no other
+// manager's; the apply that follows ends with what Git says, without what it said before.
+func TestRuling13TakesOver(t *testing.T) {
+	const helm = "helm"
+	own := func(e metav1.ManagedFieldsEntry) bool {
+		return e.Operation == metav1.ManagedFieldsOperationUpdate && e.Subresource == "" && e.Manager == helm
+	}
+	before, git := manifest("web:1", "debug:1"), manifest("web:2", "")
+	s := newServer(t).put(before, helm)
+	old := s.live()
+	after := s.object(takeOver(t, helm, own))
+	if !canon.TakesOver(old, s.parse(after), helm) {
+		t.Fatal("refused")
+	}
+	for name, by := range map[string]string{"another manager": flux, "nobody": ""} {
+		if canon.TakesOver(old, s.parse(after), by) {
+			t.Errorf("%s takes it over", name)
+		}
+	}
+	others := s.object(takeOver(t, flux, own))
+	if canon.TakesOver(old, s.parse(others), flux) || canon.TakesOver(old, s.parse(others), helm) {
+		t.Error("what Helm set goes to another manager")
+	}
+	if _, ok := canon.Hygiene(old, s.parse(others), flux); ok {
+		t.Error("what Helm set goes to another manager by an engine's clean-up")
+	}
+	more := clone(after)
+	annotate("team", "x")(more)
+	if canon.TakesOver(old, s.parse(more), helm) {
+		t.Error("an annotation comes with it")
+	}
+	kubectl := newServer(t).put(before, helm).put(both2(before, annotate("team", "x")), "kubectl-edit")
+	if canon.TakesOver(kubectl.live(), kubectl.live(takeOver(t, helm, byKubectl)), helm) {
+		t.Error("who delivers takes over what somebody else set")
+	}
+	gone := s.object(func(m map[string]any) { (&unstructured.Unstructured{Object: m}).SetManagedFields(nil) })
+	if canon.TakesOver(old, s.parse(gone), helm) {
+		t.Error("the entries are dropped")
+	}
+	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(s.Live())
+	if err != nil {
+		t.Fatal(err)
+	}
+	takeOver(t, helm, own)(raw)
+	s.put(raw, helm)
+	handed := s.live()
+	s.apply(git, helm)
+	if r := canon.Bind(canon.Binding{
+		Kind: change1(deployment), Object: s.live(), Old: handed, Manager: helm, Types: schema.BuiltIn(), Key: key, Residue: true,
+	}); !r.BoundTo(digest(t, git)) || len(r.Inherited) > 0 {
+		t.Errorf("the apply that follows: %+v", r)
 	}
 }
 

@@ -143,6 +143,7 @@ func (g *Gate) shape(c *inquiry) policy.Shape {
 	}
 	_, hygiene := canon.Hygiene(c.old, c.object, g.heirs(c)...)
 	s.Hygiene = change.FoundIf(hygiene)
+	s.TakeOver = change.FoundIf(g.takesOver(c))
 	_, status := canon.StatusOnly(c.old, c.object)
 	s.StatusOnly = change.FoundIf(status)
 	if restart, err := canon.ParsePattern(restartedAt); err == nil {
@@ -169,6 +170,21 @@ func (g *Gate) heirs(c *inquiry) []string {
 		managers = append(managers, source.FieldManager)
 	}
 	return managers
+}
+
+// takesOver reports whether Helm, run by one of those who deliver the object, hands to its server-side apply what
+// it set on the client's side before: so a release that Helm 3 made is upgraded by Helm 4.
+func (g *Gate) takesOver(c *inquiry) bool {
+	user := c.facts.Request.User.Name
+	heirs := g.heirs(c)
+	for _, s := range g.rooms.Proofs.Speaking(c.facts.Request.ID) {
+		source, binding := c.sourceOf(s.Proof)
+		if binding != nil && source.Via.ByHelm() && slices.Contains(source.Via.Users, user) &&
+			slices.Contains(heirs, source.FieldManager) && canon.TakesOver(c.old, c.object, source.FieldManager) {
+			return true
+		}
+	}
+	return false
 }
 
 // replicasAttested says whether a proof attests the replicas that a scale request changes: those of

@@ -60,6 +60,9 @@ type Shape struct {
 	// Hygiene: only bookkeeping of the closed list is removed, and no Apply set changes but that of a source
 	// of the object, by what kubectl left behind (ruling 13).
 	Hygiene change.Found
+	// TakeOver: nothing changes but that the Apply entry of a source of the object takes over what its Update entry
+	// owned, asked by one of those who deliver that source by Helm.
+	TakeOver change.Found
 	// StatusOnly: only .status and that sub-resource's managedFields entries change (ruling 15).
 	StatusOnly change.Found
 	// RestartOnly: only the annotation kubectl.kubernetes.io/restartedAt of the pod template changes.

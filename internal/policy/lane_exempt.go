@@ -45,20 +45,34 @@ func noOpLane(q *question) answer {
 }
 
 // hygieneLane: an engine that the install lists by its exact user name removes bookkeeping from an
-// object, or takes over what kubectl left behind, and changes nothing else (ruling 13). From anybody
-// else the same write is a change of who owns what, and refused.
+// object, or takes over what kubectl left behind, and changes nothing else (ruling 13). Who delivers by
+// Helm may take over what Helm itself set before. From anybody else the same write is a change of who owns
+// what, and refused.
 func hygieneLane(q *question) answer {
 	r := &q.f.Request
-	if q.t.Lane == tier.Open || !q.main() || q.reserved || r.Operation != change.Update || !listed(q.f.Install.Engines, r.User.Name) {
+	engine, helm := listed(q.f.Install.Engines, r.User.Name), q.deliversByHelm(r.User)
+	if q.t.Lane == tier.Open || !q.main() || q.reserved || r.Operation != change.Update || !engine && !helm {
 		return pass()
 	}
 	if need := NeedShape; !q.f.Gathered.Has(need) {
 		return answer{need: need}
 	}
-	if q.f.Shape.Hygiene != change.Present {
-		return pass()
+	switch {
+	case engine && q.f.Shape.Hygiene == change.Present:
+		return admit(CodeHygiene, Quote(r.User.Name)+" removed bookkeeping only")
+	case helm && q.f.Shape.TakeOver == change.Present:
+		return admit(CodeHygiene, Quote(r.User.Name)+" applies on the server's side what Helm set before")
 	}
-	return admit(CodeHygiene, Quote(r.User.Name)+" removed bookkeeping only")
+	return pass()
+}
+
+// deliversByHelm reports whether somebody is listed by a source that Helm delivers here.
+func (q *question) deliversByHelm(user change.User) bool {
+	return slices.ContainsFunc(append([]tier.Binding{q.f.Binding}, q.f.Beside...), func(b tier.Binding) bool {
+		return slices.ContainsFunc(b.Sources, func(s tier.Source) bool {
+			return s.Via.ByHelm() && listed(s.Via.Users, user.Name)
+		})
+	})
 }
 
 // openLane: the tier admits everything, and nothing is asked of anybody. Fairway's evidence is no

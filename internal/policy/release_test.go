@@ -34,9 +34,19 @@ func releases() []situation {
 			return with(by(deleted(t, change.Absent, change.Present), user), func(f *Facts) { f.Renders[0].Hook, f.Renders[0].Via = live, via })
 		}
 	}
+	takesOver := func(user string, over change.Found) func(tier.Tier) Facts {
+		return func(t tier.Tier) Facts {
+			return with(by(deployment(t, change.Update), user), func(f *Facts) {
+				f.Binding.Sources[0].Via, f.Shape.TakeOver = tier.Via{Engine: "Helm", Users: []string{"deployer"}}, over
+			})
+		}
+	}
 	ci := tier.Via{Engine: "CI", Users: []string{"deployer"}}
 	token := tier.Via{Engine: "CI", Claims: []tier.Claim{{Key: "ci/repository", Values: []string{"acme/shop"}}, {Key: "ci/environment", Values: []string{"production", "canary"}}}}
 	return []situation{
+		{"helm takes over what it set before", takesOver("deployer", change.Present)},
+		{"helm takes over more than that", takesOver("deployer", change.Absent)},
+		{"somebody else takes it over", takesOver("mallory", change.Present)},
 		{"helm notes a release", as(change.Create)},
 		{"helm notes what became of it", as(change.Update)},
 		{"helm forgets an old release", as(change.Delete)},
