@@ -18,7 +18,7 @@ func judgeRendered(c commitCase) []Finding {
 	case change.Present:
 		return []Finding{admits(CodeRender, "the source renders")}
 	case change.Absent:
-		return []Finding{unmet(CodeRender, Deny, "source "+Quote(c.ev.Source)+" does not render: "+Quote(c.ev.RenderDetail))}
+		return []Finding{unmet(CodeRender, Deny, "source "+Quote(c.ev.Source)+" does not render: "+quoteReason(c.ev.RenderDetail))}
 	}
 	return []Finding{unmet(CodeRender, Unknown, "nobody has rendered source "+Quote(c.ev.Source)+" yet")}
 }

@@ -10,16 +10,24 @@ import (
 // quoteLimit is how many characters of one foreign text are shown.
 const quoteLimit = 80
 
+// reasonLimit is how many of a reason that a room of ours gives, and that holds foreign texts in its turn.
+const reasonLimit = 400
+
 // Quote makes text from outside fit to stand in a message: one line, printable, cut, and in double
 // quotes that nothing inside can close. What Flux and kubectl take for an immutable-field error,
 // on which they delete and re-create the object, cannot come out of it, nor out of several
 // quoted pieces side by side, since a quotation mark ends each of them.
-func Quote(s string) string {
+func Quote(s string) string { return quoteUpTo(s, quoteLimit) }
+
+// quoteReason is Quote for a reason that a room of ours gives: its end says what to do.
+func quoteReason(s string) string { return quoteUpTo(s, reasonLimit) }
+
+func quoteUpTo(s string, limit int) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	shown, space := 0, false
 	for _, r := range s {
-		if shown == quoteLimit {
+		if shown == limit {
 			b.WriteString("…")
 			break
 		}

@@ -53,6 +53,22 @@ func FuzzQuote(f *testing.F) {
 	})
 }
 
+// TestReasonsAreShownWhole: what a renderer says says what to do in its second half. It was cut where other people's
+// texts are.
+func TestReasonsAreShownWhole(t *testing.T) {
+	const why = `clusters/main/shop.yaml:1: holds a Flux Kustomization with postBuild.substituteFrom, and the source does not say which files hold these ConfigMaps; name them in via.flux.substituteFrom`
+	ev := change.Evidence{Source: "shop", Rendered: change.Absent, RenderDetail: why}
+	found := judgeRendered(commitCase{ev: ev})
+	if len(found) != 1 || !strings.Contains(found[0].Detail, why) {
+		t.Errorf("found %+v, want %q", found, why)
+	}
+	for _, s := range []string{strings.Repeat("is immutable ", 100), strings.Repeat("x", 1000)} {
+		if got := quoteReason(s); utf8.RuneCountInString(got) > reasonLimit+3 || dangerous(got) {
+			t.Errorf("quoteReason = %q", got)
+		}
+	}
+}
+
 // TestAddressesThatCanBeTyped: an address stands in a command as it is, or not at all.
 func TestAddressesThatCanBeTyped(t *testing.T) {
 	for address, want := range map[string]bool{
