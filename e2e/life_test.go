@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 )
@@ -26,6 +27,9 @@ spec:
     spec:
       restartPolicy: Never
       containers: [{name: migrate, image: registry.example.com/migrate:1}]
+      volumes:
+      - name: scratch
+        ephemeral: {volumeClaimTemplate: {metadata: {labels: {for: scratch}}, spec: {accessModes: [ReadWriteOnce], storageClassName: none, resources: {requests: {storage: 1Gi}}}}}
 `,
 	"store.yaml": `apiVersion: apps/v1
 kind: StatefulSet
@@ -48,6 +52,21 @@ kind: Service
 metadata: {name: store, namespace: shop}
 spec:
   selector: {app: store}
+  ports: [{port: 80}]
+`,
+	"canary.yaml": canaryAt("1"),
+	// The addresses of a Service without a selector are kept by hand, and mirrored.
+	"outside.yaml": `apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: shop}
+spec:
+  ports: [{port: 80}]
+`,
+	"addresses.yaml": `apiVersion: v1
+kind: Endpoints
+metadata: {name: outside, namespace: shop}
+subsets:
+- addresses: [{ip: 192.0.2.7}]
   ports: [{port: 80}]
 `,
 	"agent.yaml": `apiVersion: apps/v1
@@ -112,6 +131,23 @@ spec:
 `
 }
 
+// canaryAt is a StatefulSet of which only the last Pod follows a new version.
+func canaryAt(tag string) string {
+	return `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: canary, namespace: shop}
+spec:
+  replicas: 2
+  podManagementPolicy: Parallel
+  updateStrategy: {rollingUpdate: {partition: 1}}
+  selector: {matchLabels: {app: canary}}
+  template:
+    metadata: {labels: {app: canary}}
+    spec:
+      containers: [{name: canary, image: "registry.example.com/canary:` + tag + `"}]
+`
+}
+
 // volume is a volume that an administrator has made by hand, for the claims of the story.
 const volume = `apiVersion: v1
 kind: PersistentVolume
@@ -151,6 +187,10 @@ func TestClusterLifeGoesOn(t *testing.T) {
 		see  func(ctx context.Context) (int, error)
 	}{
 		{"the job's pod", podsOf(l, "job-name=migrate")},
+		{"the claim of the job's pod", func(ctx context.Context) (int, error) {
+			list, err := core.PersistentVolumeClaims("shop").List(ctx, metav1.ListOptions{LabelSelector: "for=scratch"})
+			return len(list.Items), err
+		}},
 		{"the set's pod", podsOf(l, "app=store")},
 		{"the set's claim", func(ctx context.Context) (int, error) {
 			list, err := core.PersistentVolumeClaims("shop").List(ctx, metav1.ListOptions{})
@@ -160,6 +200,11 @@ func TestClusterLifeGoesOn(t *testing.T) {
 			list, err := l.typed.DiscoveryV1().EndpointSlices("shop").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=store"})
 			return len(list.Items), err
 		}},
+		{"the slice that mirrors the addresses kept by hand", func(ctx context.Context) (int, error) {
+			list, err := l.typed.DiscoveryV1().EndpointSlices("shop").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=outside"})
+			return len(list.Items), err
+		}},
+		{"the canary's pods", canaryRuns(l, "1", "1")},
 		{"the daemon's revision", func(ctx context.Context) (int, error) {
 			list, err := apps.ControllerRevisions("shop").List(ctx, metav1.ListOptions{LabelSelector: "app=agent"})
 			return len(list.Items), err
@@ -229,10 +274,50 @@ func TestClusterLifeGoesOn(t *testing.T) {
 	if d, err := apps.Deployments("shop").Get(t.Context(), "api", metav1.GetOptions{}); err != nil || *d.Spec.Replicas != 3 {
 		t.Errorf("after the next version %v: %v", d, err)
 	}
+	l.heldBack()
 	for i := range 3 {
 		l.passing(fmt.Sprintf("passing-%d", i))
 	}
 	l.noControllerRefused()
+}
+
+// heldBack has the last Pod of a set follow a new version, and loses the other one, which its partition holds back: it
+// comes again as it was.
+func (l *serveLab) heldBack() {
+	l.t.Helper()
+	next := l.land("Canary\n\nTicket: SHOP-22", map[string]string{"shop/production/canary.yaml": canaryAt("2")})
+	l.judged("shop", "tier", next, v1alpha1.VerdictAllow)
+	l.admitted(l.deliver(canaryAt("2"), next))
+	runs := func(ctx context.Context) error {
+		n, err := canaryRuns(l, "1", "2")(ctx)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("the canary does not run so yet")
+		}
+		return err
+	}
+	l.until("the last pod to follow", runs)
+	lost, err := l.typed.CoreV1().Pods("shop").Get(l.t.Context(), "canary-0", metav1.GetOptions{})
+	l.admitted(err)
+	l.admitted(l.typed.CoreV1().Pods("shop").Delete(l.t.Context(), "canary-0", metav1.DeleteOptions{}))
+	l.until("the other one to come again", func(ctx context.Context) error {
+		if again, err := l.typed.CoreV1().Pods("shop").Get(ctx, "canary-0", metav1.GetOptions{}); err != nil || again.UID == lost.UID {
+			return fmt.Errorf("it is not there again: %w", err)
+		}
+		return runs(ctx)
+	})
+}
+
+// canaryRuns says whether the Pods of the canary run these tags.
+func canaryRuns(l *serveLab, tags ...string) func(ctx context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) {
+		for i, tag := range tags {
+			pod, err := l.typed.CoreV1().Pods("shop").Get(ctx, fmt.Sprintf("canary-%d", i), metav1.GetOptions{})
+			if err != nil || pod.Spec.Containers[0].Image != "registry.example.com/canary:"+tag {
+				return 0, client.IgnoreNotFound(err)
+			}
+		}
+		return 1, nil
+	}
 }
 
 // passing lets a namespace come, be filled, and go with what is in it.

@@ -113,6 +113,19 @@ func carrier(all []change1, i int) bool {
 	return all[i].what != modified && i+1 < len(all) && all[i+1].path.under(all[i].path)
 }
 
+// Gained are the changed fields covered by one of the patterns that hold something new: they came, or have another
+// value.
+func (c Changes) Gained(patterns ...PathPattern) []string {
+	var out []string
+	for i, f := range c.fields {
+		if f.what != removed && !carrier(c.fields, i) && coveredBy(patterns, f.path) {
+			out = append(out, f.path.String())
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Within are the changed fields that one of the patterns covers, or that lie above one. Use it to
 // see whether metadata.ownerReferences or metadata.finalizers was touched (T-13).
 func (c Changes) Within(patterns ...PathPattern) []string {

@@ -18,9 +18,12 @@ import (
 // and what tolerate covers: a mutating webhook that adds a container to an approved workload is no
 // more welcome in its pods than in itself (rulings 16 and 18).
 func FromTemplate(owner, child *Object, t *Type, tolerate ...PathPattern) (made, known bool) {
+	if child.meta.Kind.Group == "apps" && child.meta.Kind.Kind == "ControllerRevision" {
+		return revisionOf(owner, child)
+	}
 	template, rule, known := templateOf(owner, child)
-	if !known {
-		return false, false
+	if template == nil {
+		return false, known
 	}
 	expected, err := json.Marshal(template)
 	if err != nil {
@@ -82,6 +85,10 @@ func templateOf(owner, child *Object) (want map[string]any, mayDiffer []string, 
 	case "apps/StatefulSet /PersistentVolumeClaim":
 		if want, mayDiffer = claimOf(owner, child, spec); want == nil {
 			return nil, nil, false
+		}
+	case "/Pod /PersistentVolumeClaim":
+		if want, mayDiffer = ephemeralClaimOf(owner, child, spec); want == nil {
+			return nil, nil, true // of a Pod without such a volume: nothing is asked for
 		}
 	case "batch/CronJob batch/Job":
 		template, _ := spec["jobTemplate"].(map[string]any)
@@ -170,7 +177,7 @@ func claimOf(owner, child *Object, spec map[string]any) (want map[string]any, ma
 		if n, err := strconv.ParseUint(ordinal, 10, 31); !ok || name == "" || err != nil || strconv.FormatUint(n, 10) != ordinal {
 			continue
 		}
-		mayDiffer = []string{`metadata.finalizers[="kubernetes.io/pvc-protection"]`}
+		mayDiffer = []string{claimFinalizer}
 		if field(field(template, "spec"), "storageClassName") == nil {
 			mayDiffer = append(mayDiffer, "spec.storageClassName") // the cluster's default class
 		}
@@ -186,6 +193,27 @@ func claimOf(owner, child *Object, spec map[string]any) (want map[string]any, ma
 	}
 	return nil, nil
 }
+
+// ephemeralClaimOf is the claim for one of a Pod's ephemeral volumes, <pod>-<volume>; nil where it has none of that name.
+// Source: pkg/controller/volume/ephemeral of k8s.io/kubernetes.
+func ephemeralClaimOf(owner, child *Object, spec map[string]any) (want map[string]any, mayDiffer []string) {
+	for _, volume := range listOf(spec, "volumes") {
+		name, _ := field(volume, "name").(string)
+		template, _ := field(field(volume, "ephemeral"), "volumeClaimTemplate").(map[string]any)
+		if template == nil || child.meta.Name != owner.meta.Name+"-"+name {
+			continue
+		}
+		mayDiffer = []string{claimFinalizer}
+		if field(template["spec"], "storageClassName") == nil {
+			mayDiffer = append(mayDiffer, "spec.storageClassName")
+		}
+		return likeChild(child, template["metadata"], template["spec"]), mayDiffer
+	}
+	return nil, nil
+}
+
+// claimFinalizer keeps a claim while Pods use it.
+const claimFinalizer = `metadata.finalizers[="kubernetes.io/pvc-protection"]`
 
 // tokenMount is where the API server mounts the token of a pod's service account.
 const tokenMount = "/var/run/secrets/kubernetes.io/serviceaccount" //nolint:gosec // a path, no credential

@@ -94,6 +94,31 @@ func TestT12WhatIsAddedToAPod(t *testing.T) {
 	}
 }
 
+// TestT12ClaimsOfAPod: the claims of a Pod's ephemeral volumes are what the Pod asks for, whoever makes them.
+func TestT12ClaimsOfAPod(t *testing.T) {
+	const pod = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0","namespace":"shop","uid":"1"},"spec":{"volumes":[{"name":"conf","configMap":{"name":"c"}},
+{"name":"scratch","ephemeral":{"volumeClaimTemplate":{"metadata":{"labels":{"a":"b"}},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}},"volumeMode":"Filesystem"}}}}]}}`
+	const claim = `{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"web-0-scratch","namespace":"shop","labels":{"a":"b"},"finalizers":["kubernetes.io/pvc-protection"],
+"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"web-0","uid":"1","controller":true}]},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}},"volumeMode":"Filesystem"}}`
+	for name, tt := range map[string]struct {
+		edit [2]string
+		made bool
+	}{
+		"as asked":             {[2]string{"", ""}, true},
+		"with a default class": {[2]string{`"volumeMode"`, `"storageClassName":"standard","volumeMode"`}, true},
+		"of somebody's volume": {[2]string{`"volumeMode"`, `"volumeName":"theirs","volumeMode"`}, false},
+		"from a snapshot":      {[2]string{`"volumeMode"`, `"dataSource":{"kind":"PersistentVolumeClaim","name":"theirs"},"volumeMode"`}, false},
+		"larger":               {[2]string{"1Gi", "9Gi"}, false},
+		"with a label more":    {[2]string{`"a":"b"`, `"a":"b","x":"y"`}, false},
+		"of another volume":    {[2]string{"web-0-scratch", "web-0-conf"}, false},
+		"of no volume":         {[2]string{"web-0-scratch", "web-0-data"}, false},
+	} {
+		if made, known := fromTemplate(t, pod, strings.Replace(claim, tt.edit[0], tt.edit[1], 1)); made != tt.made || !known {
+			t.Errorf("%s: made %t, known %t", name, made, known)
+		}
+	}
+}
+
 // TestRuling16ClaimsOfAStatefulSet: the claims that a StatefulSet makes are compared with its claim
 // templates; without that none of its Pods ever started in a gated tier.
 func TestRuling16ClaimsOfAStatefulSet(t *testing.T) {

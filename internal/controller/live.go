@@ -40,10 +40,12 @@ func owners() map[groupKind]place {
 		{"apps", "ReplicaSet"}:            {"v1", "replicasets", true},
 		{"apps", "StatefulSet"}:           {"v1", "statefulsets", true},
 		{"apps", "DaemonSet"}:             {"v1", "daemonsets", true},
+		{"apps", "ControllerRevision"}:    {"v1", "controllerrevisions", true}, // owns nothing, and holds what its owner was
 		{"batch", "Job"}:                  {"v1", "jobs", true},
 		{"batch", "CronJob"}:              {"v1", "cronjobs", true},
 		{"", "ReplicationController"}:     {"v1", "replicationcontrollers", true},
 		{"", "Service"}:                   {"v1", "services", true},
+		{"", "Endpoints"}:                 {"v1", "endpoints", true},
 		{"", "Pod"}:                       {"v1", "pods", true},
 		{"", "ConfigMap"}:                 {"v1", "configmaps", true},
 		{"", "ServiceAccount"}:            {"v1", "serviceaccounts", true},

@@ -175,7 +175,7 @@ func (g *Gate) renders(c *inquiry) []policy.RenderFact {
 			}
 		}
 	}
-	return facts
+	return append(facts, g.takes(c)...)
 }
 
 func (g *Gate) renderFact(c *inquiry, b tier.Binding, s tier.Source, t tier.Tier) policy.RenderFact {

@@ -130,8 +130,11 @@ func identity(raw []byte) *canon.Object {
 	return object
 }
 
-// restartedAt is what `kubectl rollout restart` writes.
-const restartedAt = `spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"]`
+// What `kubectl rollout restart` writes, and `kubectl cordon`.
+const (
+	restartedAt   = `spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"]`
+	unschedulable = "spec.unschedulable"
+)
 
 func (g *Gate) shape(c *inquiry) policy.Shape {
 	s := policy.Shape{Release: c.release()}
@@ -146,12 +149,18 @@ func (g *Gate) shape(c *inquiry) policy.Shape {
 	s.TakeOver = change.FoundIf(g.takesOver(c))
 	_, status := canon.StatusOnly(c.old, c.object)
 	s.StatusOnly = change.FoundIf(status)
-	if restart, err := canon.ParsePattern(restartedAt); err == nil {
-		if d, ok := c.diff(); ok {
-			s.RestartOnly = change.FoundIf(len(d.Paths()) > 0 && len(d.Outside(restart)) == 0)
-		}
-	}
+	s.RestartOnly, s.CordonOnly = c.changesOnly(restartedAt), c.changesOnly(unschedulable)
 	return s
+}
+
+// changesOnly says whether a request changes something, and nothing that a pattern does not cover.
+func (c *inquiry) changesOnly(pattern string) change.Found {
+	p, err := canon.ParsePattern(pattern)
+	d, ok := c.diff()
+	if err != nil || !ok {
+		return change.CouldNotTell
+	}
+	return change.FoundIf(len(d.Paths()) > 0 && len(d.Outside(p)) == 0)
 }
 
 // heirs are the field managers of the sources that render the object: to them goes what kubectl leaves

@@ -25,7 +25,7 @@ func (g *Gate) owner(ctx context.Context, c *inquiry) policy.Owner {
 		out.ID = change.ObjectID{Group: ref.Kind.Group, Kind: ref.Kind.Kind, Namespace: meta.Namespace, Name: ref.Name}
 		if out.Live = found; found == change.Present {
 			out.Ending = change.FoundIf(live.Meta().Deleting)
-			out.Template = g.fromTemplate(c, live)
+			out.Template = g.fromTemplate(ctx, c, live)
 		}
 		if found != change.Absent {
 			break
@@ -144,7 +144,7 @@ func kept(c *inquiry) change.Found {
 // fromTemplate says whether a new object is what its owner's template asks for, and of one that is
 // there whether what came from the template stays as it was: an old ReplicaSet is scaled down long
 // after its Deployment's template has moved on.
-func (g *Gate) fromTemplate(c *inquiry, owner *canon.Object) change.Found {
+func (g *Gate) fromTemplate(ctx context.Context, c *inquiry, owner *canon.Object) change.Found {
 	if c.object == nil {
 		return change.CouldNotTell
 	}
@@ -164,5 +164,29 @@ func (g *Gate) fromTemplate(c *inquiry, owner *canon.Object) change.Found {
 	if !ok {
 		return change.CouldNotTell
 	}
+	if !made {
+		return g.heldBack(ctx, c, owner)
+	}
+	return change.Present
+}
+
+// heldBack says whether a new Pod is what a template asks for that its StatefulSet had before and whose partition holds
+// the Pod back. The template is that of a revision which the set keeps; none comes to be but with the template
+// that the set has at that time.
+func (g *Gate) heldBack(ctx context.Context, c *inquiry, set *canon.Object) change.Found {
+	name := canon.HeldBack(set, c.object)
+	if name == "" {
+		return change.Absent
+	}
+	kind := change.Kind{Group: "apps", Version: "v1", Kind: "ControllerRevision"}
+	revision, found := g.live(ctx, canon.Owner{Kind: kind, Name: name}, set.Meta().Namespace)
+	if found != change.Present {
+		return found
+	}
+	before, ok := canon.AtRevision(set, revision)
+	if !ok {
+		return change.Absent
+	}
+	made, _ := canon.FromTemplate(before, c.object, c.typed, c.tolerated()...)
 	return change.FoundIf(made)
 }

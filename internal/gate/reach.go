@@ -18,7 +18,8 @@ func (g *Gate) reach(ctx context.Context, c *inquiry) {
 	for _, lane := range policy.Controllers(c.facts) {
 		r := policy.Reach{Controller: lane.Name}
 		if ok {
-			r.Within, r.Beyond = within(d, lane, repeats, c.facts.Request.Operation)
+			r.Within, r.Beyond, r.Gained = within(d, lane, repeats, c.facts.Request.Operation)
+			r.Gained = slices.DeleteFunc(r.Gained, c.unblocked)
 		}
 		c.facts.Reach = append(c.facts.Reach, r)
 	}
@@ -29,21 +30,32 @@ func (g *Gate) reach(ctx context.Context, c *inquiry) {
 	c.facts.Attested = g.attested(c)
 }
 
-// within says whether the changes stay within the fields of a lane, and names those that do not.
-func within(d canon.Changes, lane tier.Controller, repeats []string, op change.Operation) (change.Found, []string) {
+// unblocked reports whether a changed field is about owners, all of which the object had before: that of a reference
+// only blockOwnerDeletion changed, which says whether the owner's deletion waits.
+func (c *inquiry) unblocked(path string) bool {
+	if !strings.HasPrefix(path, "metadata.ownerReferences") || c.old == nil {
+		return false
+	}
+	had := c.old.Meta().Owners
+	return !slices.ContainsFunc(c.object.Meta().Owners, func(o canon.Owner) bool { return !slices.Contains(had, o) })
+}
+
+// within says whether the changes stay within the fields of a lane, and names those that do not, and those that hold
+// something new.
+func within(d canon.Changes, lane tier.Controller, repeats []string, op change.Operation) (all change.Found, beyond, gained []string) {
 	if len(lane.Fields) == 0 {
-		return change.FoundIf(op == change.Create || op == change.Delete || len(lane.OwnerKinds) > 0), nil
+		return change.FoundIf(op == change.Create || op == change.Delete || len(lane.OwnerKinds) > 0), nil, nil
 	}
 	var patterns []canon.PathPattern
 	for _, f := range slices.Concat(lane.Fields, besides(lane.Fields, repeats)) {
 		p, err := canon.ParsePattern(f)
 		if err != nil {
-			return change.CouldNotTell, nil
+			return change.CouldNotTell, nil, nil
 		}
 		patterns = append(patterns, p)
 	}
-	beyond := d.Outside(patterns...)
-	return change.FoundIf(len(beyond) == 0), beyond
+	beyond = d.Outside(patterns...)
+	return change.FoundIf(len(beyond) == 0), beyond, d.Gained(patterns...)
 }
 
 // besides are the repeated fields that a lane may set with others: those of which it may set a neighbour. A lane

@@ -38,7 +38,7 @@ func TestT15RepeatsBeginNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, beyond := within(d, tier.Controller{Fields: tt.fields}, repeats, change.Update)
+			got, beyond, _ := within(d, tier.Controller{Fields: tt.fields}, repeats, change.Update)
 			if diff := cmp.Diff(tt.beyond, beyond); diff != "" || got != tt.want {
 				t.Errorf("within: %s, want %s; beyond (-want +got):\n%s", got, tt.want, diff)
 			}

@@ -65,12 +65,17 @@ func (r remit) on(subresource string) remit    { r.subresource = subresource; re
 func (r remit) only(names ...string) remit     { r.names = names; return r }
 func (r remit) where(c condition) remit        { r.when = c; return r }
 func (r remit) reported() remit                { r.reports = true; return r }
+func (r remit) letsGo() remit                  { r.takesOff = true; return r }
 func (r remit) since(why string) remit         { r.Why = why; return r }
 func (r remit) annotates(keys ...string) remit { return r.marks("metadata.annotations", keys) }
+func (r remit) labels(keys ...string) remit    { return r.marks("metadata.labels", keys) }
 func (r remit) marks(m string, k []string) remit {
 	r.Fields = append(r.Fields, members(m, k)...)
 	return r
 }
+
+// revisionLabel names the revision of its owner that a Pod is made from.
+const revisionLabel = "controller-revision-hash"
 
 func members(of string, keys []string) []string {
 	var paths []string
@@ -97,19 +102,27 @@ func builtinTable() []remit {
 
 func workloads() []remit {
 	return []remit{
-		may("deployment-controller", "cud", "apps/ReplicaSet").owned("apps/Deployment").since("a Deployment makes, scales and prunes its ReplicaSets"),
+		may("deployment-controller", "cd", "apps/ReplicaSet").owned("apps/Deployment").since("a Deployment makes and prunes its ReplicaSets"),
+		may("deployment-controller", "u", "apps/ReplicaSet").owned("apps/Deployment").sets("spec.replicas", "spec.minReadySeconds", "metadata.annotations").
+			since("a Deployment scales its ReplicaSets, and notes what they are for"),
 		may("deployment-controller", "u", "apps/Deployment").on("status").sets("status").annotates("deployment.kubernetes.io/*").since("it notes the revision with the status"),
-		may("replicaset-controller", "cud", "/Pod").owned("apps/ReplicaSet").since("a ReplicaSet makes and removes its Pods"),
-		may("replication-controller", "cud", "/Pod").owned("/ReplicationController").since("a ReplicationController makes and removes its Pods"),
-		may("statefulset-controller", "cud", "/Pod").owned("apps/StatefulSet").since("a StatefulSet makes and removes its Pods"),
+		may("replicaset-controller", "cd", "/Pod").owned("apps/ReplicaSet").since("a ReplicaSet makes and removes its Pods"),
+		may("replication-controller", "cd", "/Pod").owned("/ReplicationController").since("a ReplicationController makes and removes its Pods"),
+		may("statefulset-controller", "cd", "/Pod").owned("apps/StatefulSet").since("a StatefulSet makes and removes its Pods"),
+		may("statefulset-controller", "u", "/Pod").owned("apps/StatefulSet").labels(revisionLabel, "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index").
+			since("a StatefulSet names its Pods in their labels"),
 		may("statefulset-controller", "c", "/PersistentVolumeClaim").owned("apps/StatefulSet").since("a StatefulSet makes the claims of its templates"),
-		may("statefulset-controller", "u", "/PersistentVolumeClaim").sets("metadata.ownerReferences").since("it follows the retention policy of its claims"),
-		may("statefulset-controller", "cud", "apps/ControllerRevision").owned("apps/StatefulSet").since("it keeps the revisions of its StatefulSet"),
-		may("daemon-set-controller", "cud", "/Pod").owned("apps/DaemonSet").since("a DaemonSet makes and removes its Pods"),
-		may("daemon-set-controller", "cud", "apps/ControllerRevision").owned("apps/DaemonSet").since("it keeps the revisions of its DaemonSet"),
-		may("job-controller", "cud", "/Pod").owned("batch/Job").since("a Job makes, counts and removes its Pods"),
-		may("job-controller", "u", "/Pod").sets("metadata.finalizers").since("it takes its tracking finalizer off Pods of a Job that is gone"),
-		may("cronjob-controller", "cud", "batch/Job").owned("batch/CronJob").since("a CronJob makes and prunes its Jobs"),
+		may("statefulset-controller", "u", "/PersistentVolumeClaim").sets("metadata.ownerReferences").where(ownersLive).since("it follows the retention policy of its claims"),
+		may("statefulset-controller", "cd", "apps/ControllerRevision").owned("apps/StatefulSet").since("it keeps the revisions of its StatefulSet"),
+		may("statefulset-controller", "u", "apps/ControllerRevision").owned("apps/StatefulSet").sets("revision").since("a revision that the StatefulSet goes back to is the newest"),
+		may("daemon-set-controller", "cd", "/Pod").owned("apps/DaemonSet").since("a DaemonSet makes and removes its Pods"),
+		may("daemon-set-controller", "u", "/Pod").owned("apps/DaemonSet").labels(revisionLabel).since("a DaemonSet notes in its Pods which revision they are of"),
+		may("daemon-set-controller", "cd", "apps/ControllerRevision").owned("apps/DaemonSet").since("it keeps the revisions of its DaemonSet"),
+		may("daemon-set-controller", "u", "apps/ControllerRevision").owned("apps/DaemonSet").sets("revision").labels(revisionLabel).
+			since("a revision that the DaemonSet goes back to is the newest"),
+		may("job-controller", "cd", "/Pod").owned("batch/Job").since("a Job makes and removes its Pods"),
+		may("job-controller", "u", "/Pod").sets("metadata.finalizers").since("it takes its tracking finalizer off Pods that it has counted"),
+		may("cronjob-controller", "cd", "batch/Job").owned("batch/CronJob").since("a CronJob makes and prunes its Jobs"),
 		may("ttl-after-finished-controller", "d", "batch/Job").since("a finished Job that is not in Git goes after its time"),
 		may("horizontal-pod-autoscaler", "u", "autoscaling/Scale").on("scale").sets("spec.replicas").since("an autoscaler scales where the tier lets controllers scale"),
 		may("resource-claim-controller", "cud", "resource.k8s.io/ResourceClaim").owned("/Pod").since("a Pod's claims are made from the template it names"),
@@ -122,6 +135,8 @@ func networks() []remit {
 	return []remit{
 		may("endpointslice-controller", "cud", "discovery.k8s.io/EndpointSlice").owned("/Service").since("a Service's slices follow its Pods"),
 		may("endpointslicemirroring-controller", "cud", "discovery.k8s.io/EndpointSlice").owned("/Endpoints").since("slices mirror hand-made Endpoints"),
+		may("service-controller", "u", "/Service").on("status").sets("status", `metadata.finalizers[="service.kubernetes.io/load-balancer-cleanup"]`).
+			since("the cloud's load balancer goes before its Service"),
 		may("endpoint-controller", "cud", "/Endpoints").owned("/Service").since("a Service's Endpoints follow its Pods"),
 		may("endpoint-controller", "d", "/Endpoints").owned("/Service").where(ownerGone).since("a Service that is gone leaves no Endpoints behind"),
 	}
@@ -145,7 +160,7 @@ func storage() []remit {
 func housekeeping() []remit {
 	return []remit{
 		may("generic-garbage-collector", "d", "*/*").where(ownersGone).since("the owners of an object are gone or going"),
-		may("generic-garbage-collector", "u", "*/*").sets("metadata.ownerReferences", "metadata.finalizers").since("it takes off references to owners that are gone"),
+		may("generic-garbage-collector", "u", "*/*").sets("metadata.ownerReferences", "metadata.finalizers").letsGo().since("it takes off references to owners that are gone"),
 		may("namespace-controller", "d", "*/*").where(nsEnds).since("the namespace is being deleted, which was judged"),
 		may("namespace-controller", "u", "/Namespace").on("finalize").sets("spec.finalizers", "metadata.finalizers").where(nsEnds).since("the namespace is being deleted, which was judged"),
 		may("pod-garbage-collector", "d", "/Pod").since("it removes Pods that ended, or whose node is gone, and that are not in Git"),

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -108,9 +109,17 @@ func reference() string {
 	}
 	b.WriteString("\n## Built-in controllers\n\nWhat Kubernetes itself may do in a gated tier without a proof. Nothing that Git attests changes this way.\nOther controllers are listed in `controllers` of a tier or binding.\n\n| who | does | to | where | sets | why |\n|---|---|---|---|---|---|\n")
 	for _, r := range builtins() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.Name, strings.ToLower(strings.Join(r.Operations, ", ")), target(r), place(r), strings.Join(r.Fields, ", "), r.Why)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.Name, strings.ToLower(strings.Join(r.Operations, ", ")), target(r), place(r), sets(r), r.Why)
 	}
 	return b.String()
+}
+
+func sets(r remit) string {
+	s := strings.Join(r.Fields, ", ")
+	if r.takesOff {
+		s += "; takes off, puts nothing there"
+	}
+	return s
 }
 
 func asked(a asks) string {
@@ -143,7 +152,7 @@ func place(r remit) string {
 		}
 		parts = append(parts, a+strings.TrimPrefix(strings.Join(r.OwnerKinds, ", "), "/"))
 	}
-	if w := [...]string{"", "all owners gone", "that is gone", "the namespace is being deleted", "the object is being deleted"}[r.when]; w != "" {
+	if w := [...]string{"", "all owners gone", "that is gone", "the namespace is being deleted", "the object is being deleted", "some owner lives, or it has none"}[r.when]; w != "" {
 		parts = append(parts, w)
 	}
 	return strings.ReplaceAll(strings.Join(parts, "; "), "; that", " that")
@@ -163,6 +172,34 @@ func TestBuiltinTable(t *testing.T) {
 		}
 		if r.Kinds[0] == "*" && r.when == always && len(r.Fields) == 0 && !slices.Contains([]string{"system:apiserver"}, r.Name) {
 			t.Errorf("row %q has no bounds", r.Name)
+		}
+	}
+}
+
+// TestRuling16OwnersCanBeLookedUp: a row that asks for a living owner admits nothing where the gate may not read such
+// owners, and the controller is refused for ever.
+func TestRuling16OwnersCanBeLookedUp(t *testing.T) {
+	for _, role := range []string{"fairway", "gate"} {
+		raw, err := os.ReadFile("../../config/rbac/" + role + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := map[string]bool{}
+		for _, rule := range regexp.MustCompile(`(?m)- apiGroups: \[(.*)\]\n    resources: \[(.*)\]\n    verbs: \[get`).FindAllStringSubmatch(string(raw), -1) {
+			for _, resource := range strings.Split(rule[2], ", ") {
+				read[strings.Trim(rule[1], `"`)+"/"+resource] = true
+			}
+		}
+		for _, r := range builtins() {
+			for _, kind := range r.OwnerKinds {
+				resource := strings.ToLower(kind)
+				if !strings.HasSuffix(resource, "s") {
+					resource += "s"
+				}
+				if !read[resource] {
+					t.Errorf("%s: %s asks for a living %s, and the role may not get %s", role, r.Name, kind, resource)
+				}
+			}
 		}
 	}
 }

@@ -67,6 +67,8 @@ type Shape struct {
 	StatusOnly change.Found
 	// RestartOnly: only the annotation kubectl.kubernetes.io/restartedAt of the pod template changes.
 	RestartOnly change.Found
+	// CordonOnly: only spec.unschedulable of a Node changes.
+	CordonOnly change.Found
 	// Deleting: the old object has a deletionTimestamp.
 	Deleting change.Found
 	// Release: the object is nothing but Helm's record of this release, and was before; empty: it is not.
@@ -97,6 +99,8 @@ type Reach struct {
 	Controller string       // Name of the tier.Controller
 	Within     change.Found // for UPDATE every changed field, for CREATE every field of the object
 	Beyond     []string     // paths of the fields that are not, to be told
+	Gained     []string     // paths within the fields that the request puts there or gives another
+	// value, but for references to owners that only wait no more
 }
 
 // Fit is how a request compares with one proven object. The values beside FitBound and FitDiffers

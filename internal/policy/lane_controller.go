@@ -16,6 +16,7 @@ const (
 	ownerGone            // the controlling owner, of a kind that the row lists, is gone
 	nsEnds               // the namespace is being deleted
 	deleting             // the object is being deleted already, attested or not
+	ownersLive           // some owner lives, or there is none
 )
 
 // remit is one bounded lane: an entry of the tier or binding, or a built-in row.
@@ -28,6 +29,7 @@ type remit struct {
 	names       []string // of the objects; nil: any
 	when        condition
 	reports     bool // admitted with a warning
+	takesOff    bool // its fields may lose something and gain nothing
 	aside       bool // what keeps a request out of it is told only where no other lane says why
 }
 
@@ -156,7 +158,7 @@ func (q *question) runs(r remit) answer {
 
 func (r remit) needs() Need {
 	need := NeedReach
-	if len(r.OwnerKinds) > 0 || r.when == ownersGone {
+	if len(r.OwnerKinds) > 0 || r.when == ownersGone || r.when == ownersLive {
 		need |= NeedOwner
 	}
 	if r.when == deleting {
@@ -180,6 +182,9 @@ func (q *question) within(r remit, at int) Finding {
 		reach := Reach{}
 		if at < len(q.f.Reach) && q.f.Reach[at].Controller == r.Name {
 			reach = q.f.Reach[at]
+		}
+		if r.takesOff && len(reach.Gained) > 0 {
+			return unmet(CodeBeyondLane, Deny, plain(r.Name)+" takes off, and would put "+list(reach.Gained)+" there")
 		}
 		if o := outcomeOf(reach.Within); o != Allow {
 			sets := " sets more than "
@@ -210,6 +215,8 @@ func (q *question) happens(r remit) Finding {
 		o = outcomeOf(negate(q.f.Owner.Live))
 	case nsEnds:
 		o = q.endsWithNamespace()
+	case ownersLive:
+		o = outcomeOf(negate(q.f.Owner.Gone))
 	case deleting:
 		o = outcomeOf(q.f.Shape.Deleting)
 	}
@@ -247,7 +254,7 @@ func (q *question) owned(r remit) Finding {
 			return unmet(CodeOwner, out, doubtful(out, "the owner references changed"))
 		}
 	}
-	if templated(o.ID) && q.f.Request.Kind.Kind != "ControllerRevision" { // a revision is the template
+	if templated(o.ID, q.f.Request.Kind) {
 		if out := outcomeOf(o.Template); out != Allow {
 			return unmet(CodeOwner, out, doubtful(out, "it is not what the template of "+plain(o.ID.Kind)+" asks for"))
 		}
@@ -255,12 +262,14 @@ func (q *question) owned(r remit) Finding {
 	return Finding{Outcome: Allow}
 }
 
-// templated reports whether a kind holds a template from which its children are made.
-func templated(owner change.ObjectID) bool {
+// templated reports whether an owner holds a template from which such a child is made.
+func templated(owner change.ObjectID, child change.Kind) bool {
 	switch owner.Group + "/" + owner.Kind {
 	case "apps/Deployment", "apps/ReplicaSet", "apps/StatefulSet", "apps/DaemonSet",
 		"batch/Job", "batch/CronJob", "/ReplicationController":
 		return true
+	case "/Pod":
+		return child.Group == "" && child.Kind == "PersistentVolumeClaim" // that of an ephemeral volume
 	}
 	return false
 }

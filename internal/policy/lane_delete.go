@@ -11,8 +11,8 @@ import (
 // is not what Git renders any more, and where it is a hook of a chart, as it was delivered, and goes by those
 // who deliver it: Helm runs one and removes it. Whoever asks, anything else stays, and an object that no source
 // ever delivered is nobody's to prune. A Namespace takes everything in it along, so it goes when its sources render nothing
-// in it any more either. The binding that seals the install goes by
-// break-glass alone (ruling 9).
+// in it any more either; so does the definition of a kind, when no source of a gated namespace renders an object of
+// that kind. The binding that seals the install goes by break-glass alone (ruling 9).
 func deleteLane(q *question) answer {
 	if !q.delivers(change.Delete) {
 		return pass()

@@ -56,9 +56,9 @@ func rowOf(r change.Request) row {
 	return row{r.Resource.Subresource, asksController, "this sub-resource has no row"}
 }
 
-// subresourceLane answers writes to sub-resources by their row (ruling 15), and the two writes to
+// subresourceLane answers writes to sub-resources by their row (ruling 15), and the three writes to
 // objects themselves that every operator makes at run time: deleting a Pod whose controller makes
-// it anew, and restarting a workload. What the row does not allow a runtime lane or break-glass
+// it anew, restarting a workload, and cordoning a node. What the row does not allow a runtime lane or break-glass
 // still may; content from Git never explains a write to a sub-resource.
 func subresourceLane(q *question) answer {
 	if q.reserved {
@@ -135,8 +135,28 @@ func (q *question) everyday() answer {
 		return q.ownerMakesAnother()
 	case r.Operation == change.Update && r.Kind.Group == "apps" && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, r.Kind.Kind):
 		return q.restart()
+	case r.Operation == change.Update && r.Kind.Group == "" && r.Kind.Kind == "Node":
+		return q.cordon()
 	}
 	return pass()
+}
+
+// cordon: whether new Pods are placed on a node, and nothing else. A drain begins with it, and an upgrade of the node with
+// a drain; evictions go by their own row.
+func (q *question) cordon() answer {
+	if q.shut {
+		return pass()
+	}
+	if need := (NeedShape | NeedReach) &^ q.f.Gathered; need != 0 {
+		return answer{need: need}
+	}
+	if q.f.Shape.CordonOnly != change.Present {
+		return pass()
+	}
+	if o := outcomeOf(negate(q.f.Attested)); o != Allow {
+		return miss(unmet(CodeBeyondLane, o, doubtful(o, "Git sets whether Pods are placed on the node")))
+	}
+	return admit(CodeSubresource, "nothing changes but whether Pods are placed on the node")
 }
 
 // restart: the annotation that `kubectl rollout restart` writes, and nothing else, by a person who

@@ -328,6 +328,25 @@ func children() []situation {
 		f.Owner, f.Ending = Owner{}, ending
 		return f
 	}
+	cordons := func(t tier.Tier, only, attested change.Found) Facts {
+		f := request(t, change.Update, core("Node"), "nodes", "n1", "oncall")
+		f.Request.ID.Namespace = ""
+		f.Shape.CordonOnly, f.Attested, f.Making = only, attested, change.Absent
+		f.reach(change.Absent)
+		return f
+	}
+	takes := func(t tier.Tier, gained ...string) Facts {
+		f := child(t, change.Update, core("ConfigMap"), "configmaps", "generic-garbage-collector", "Deployment")
+		for i := range f.Reach {
+			f.Reach[i].Gained = gained
+		}
+		return f
+	}
+	given := func(t tier.Tier, gone change.Found) Facts {
+		f := child(t, change.Update, core("PersistentVolumeClaim"), "persistentvolumeclaims", "statefulset-controller", "")
+		f.Owner = Owner{Gone: gone}
+		return f
+	}
 	endpoints := func(t tier.Tier, op change.Operation, service change.Found) Facts {
 		f := child(t, op, core("Endpoints"), "endpoints", "endpoint-controller", "Service")
 		f.Owner.ID.Group, f.Owner.Live = "", service
@@ -352,7 +371,7 @@ func children() []situation {
 			return with(pod(t, change.Create), func(f *Facts) { f.Owner.Template = change.CouldNotTell })
 		}},
 		{"T-12: an orphan is adopted", func(t tier.Tier) Facts {
-			return with(pod(t, change.Update), func(f *Facts) { f.Owner.Kept = change.Absent })
+			return with(replicaSet(t, change.Update), func(f *Facts) { f.Owner.Kept = change.Absent })
 		}},
 		{"T-12: the Pod itself is in Git", func(t tier.Tier) Facts {
 			return with(pod(t, change.Create), func(f *Facts) { f.Attested = change.Present })
@@ -363,6 +382,32 @@ func children() []situation {
 		{"the garbage collector, owners gone", func(t tier.Tier) Facts { return gc(t, change.Present, change.Absent) }},
 		{"T-13: the garbage collector, an owner lives", func(t tier.Tier) Facts { return gc(t, change.Absent, change.Absent) }},
 		{"T-13: the garbage collector, the object is in Git", func(t tier.Tier) Facts { return gc(t, change.Present, change.Present) }},
+		{"a load balancer is noted on its Service", func(t tier.Tier) Facts {
+			return sub(child(t, change.Update, core("Service"), "services", "service-controller", ""), "status")
+		}},
+		{"T-13: another finalizer comes with the status of a Service", func(t tier.Tier) Facts {
+			return with(sub(child(t, change.Update, core("Service"), "services", "service-controller", ""), "status"), func(f *Facts) { f.reach(change.Absent) })
+		}},
+		{"a node is cordoned", func(t tier.Tier) Facts { return cordons(t, change.Present, change.Absent) }},
+		{"T-26: more of a node than that changes", func(t tier.Tier) Facts { return cordons(t, change.Absent, change.Absent) }},
+		{"a node is cordoned, and Git says that it is not", func(t tier.Tier) Facts { return cordons(t, change.Present, change.Present) }},
+		{"a node is cordoned, the binding that seals is gone", func(t tier.Tier) Facts {
+			return with(cordons(t, change.Present, change.Absent), func(f *Facts) { f.ClusterBinding = change.Absent })
+		}},
+		{"the garbage collector takes references off", func(t tier.Tier) Facts { return takes(t) }},
+		{"T-13: a reference is put there as the garbage collector", func(t tier.Tier) Facts {
+			return takes(t, `metadata.ownerReferences[uid="1"]`)
+		}},
+		{"T-13: a claim is given to owners that live", func(t tier.Tier) Facts { return given(t, change.Absent) }},
+		{"T-13: a claim is given to an owner that is gone", func(t tier.Tier) Facts { return given(t, change.Present) }},
+		{"T-13: a claim is given to an owner, not known", func(t tier.Tier) Facts { return given(t, change.CouldNotTell) }},
+		{"T-12: a Pod's label is changed as its controller", func(t tier.Tier) Facts {
+			return child(t, change.Update, core("Pod"), "pods", "replicaset-controller", "ReplicaSet")
+		}},
+		{"T-12: a revision that is not the template", func(t tier.Tier) Facts {
+			return with(child(t, change.Create, change.Kind{Group: "apps", Version: "v1", Kind: "ControllerRevision"}, "controllerrevisions", "statefulset-controller", "StatefulSet"),
+				func(f *Facts) { f.Owner.Template = change.Absent })
+		}},
 		{"the Endpoints of a living Service go", func(t tier.Tier) Facts { return endpoints(t, change.Delete, change.Present) }},
 		{"the Endpoints of a Service that is gone go", func(t tier.Tier) Facts { return endpoints(t, change.Delete, change.Absent) }},
 		{"Endpoints go, their Service not known", func(t tier.Tier) Facts { return endpoints(t, change.Delete, change.CouldNotTell) }},
