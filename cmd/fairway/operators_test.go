@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/fairway-dev/fairway/e2e/story"
 )
 
@@ -31,6 +33,26 @@ func TestOperators(t *testing.T) {
 	l.fetchedSecrets()
 	l.reloads(web)
 	l.resizes()
+	l.networks()
+}
+
+// networks sends objects of a kind that has no schema here.
+func (l *lab) networks() {
+	ask := func(kind, user string) bool {
+		review, _, err := l.server.Try(story.Write{Object: "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-1, namespace: shop}}", User: user, Manager: "agent"})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		r := review.Request
+		r.Kind, r.Resource = metav1.GroupVersionKind{Group: "cilium.io", Version: "v2", Kind: kind}, metav1.GroupVersionResource{Group: "cilium.io", Version: "v2", Resource: strings.ToLower(kind) + "s"}
+		r.RequestKind, r.RequestResource = &r.Kind, &r.Resource
+		r.Object.Raw = []byte(strings.NewReplacer(`"v1"`, `"cilium.io/v2"`, "ConfigMap", kind).Replace(string(r.Object.Raw)))
+		return l.ask(review).Allowed
+	}
+	const agent = "system:serviceaccount:kube-system:cilium"
+	if !ask("CiliumEndpoint", agent) || ask("CiliumEndpoint", "mallory") || ask("CiliumNetworkPolicy", agent) {
+		l.t.Errorf("an endpoint by the plugin %t, by somebody else %t; a policy by the plugin %t", ask("CiliumEndpoint", agent), ask("CiliumEndpoint", "mallory"), ask("CiliumNetworkPolicy", agent))
+	}
 }
 
 const (

@@ -15,6 +15,16 @@ func steering(group string) bool {
 	return false
 }
 
+// besideEngines reports whether a group is one of Flux's whose objects deliver nothing: images that are looked at and
+// commits made of them, calls and alerts, mixtures of sources. Their controllers keep finalizers on them likewise.
+func besideEngines(group string) bool {
+	switch group {
+	case "image.toolkit.fluxcd.io", "notification.toolkit.fluxcd.io", "source.extensions.fluxcd.io":
+		return true
+	}
+	return false
+}
+
 // forged reports whether somebody who is no engine writes the status of an engine's object: which
 // commit it is about to apply, and from where it takes the files (T-15). Where the install lists no
 // engine nobody can tell who they are.
@@ -28,7 +38,7 @@ func (q *question) forged() bool {
 // delivered.
 func engineRemits(f *Facts) []remit {
 	r := &f.Request
-	if !steering(r.Kind.Group) || r.Operation != change.Update || r.Resource.Subresource != "" {
+	if !steering(r.Kind.Group) && !besideEngines(r.Kind.Group) || r.Operation != change.Update || r.Resource.Subresource != "" {
 		return nil
 	}
 	kind := r.Kind.Group + "/" + r.Kind.Kind

@@ -19,6 +19,13 @@ func engineObjects() []situation {
 		f.Shape.StatusOnly = change.Present
 		return f
 	}
+	receiver := func(t tier.Tier, user string, within change.Found) Facts {
+		f := on(t, user, "", within, change.Absent)
+		f.Request.Kind.Group, f.Request.Kind.Kind, f.Request.Resource.Group = "notification.toolkit.fluxcd.io", "Receiver", "notification.toolkit.fluxcd.io"
+		f.Request.ID.Group, f.Request.ID.Kind = f.Request.Kind.Group, f.Request.Kind.Kind
+		f.reach(within)
+		return f
+	}
 	return []situation{
 		{"T-15: an engine's status by the engine", func(t tier.Tier) Facts { return status(t, flux) }},
 		{"T-15: the same by somebody else", func(t tier.Tier) Facts { return status(t, "mallory") }},
@@ -32,6 +39,9 @@ func engineObjects() []situation {
 		}},
 		{"Fairway asks an engine to look again", func(t tier.Tier) Facts { return on(t, fairway, "", change.Present, change.Absent) }},
 		{"a stranger asks", func(t tier.Tier) Facts { return on(t, "mallory", "", change.Present, change.Absent) }},
+		{"the finalizer of another controller of Flux", func(t tier.Tier) Facts { return receiver(t, flux, change.Present) }},
+		{"more of a Receiver by that controller", func(t tier.Tier) Facts { return receiver(t, flux, change.Absent) }},
+		{"a finalizer of a Receiver by somebody else", func(t tier.Tier) Facts { return receiver(t, "mallory", change.Present) }},
 		{"what it touches comes from Git", func(t tier.Tier) Facts { return on(t, fairway, "", change.Present, change.Present) }},
 	}
 }
