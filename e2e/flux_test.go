@@ -26,6 +26,7 @@ func TestFlux(t *testing.T) {
 		{"T-15: force deletes nothing", fluxForce},
 		{"what kubectl left behind", fluxLeftovers},
 		{"what Git dropped goes", fluxPrunes},
+		{"T-21: what Git dropped waits for its approval", fluxPrunesLate},
 		{"a Kustomization goes, and takes along what Git dropped", fluxFinalizes},
 		{"restarts change nothing", fluxRestarts},
 		{"Flux tries again by itself", fluxRetries},
