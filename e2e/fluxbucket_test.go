@@ -31,21 +31,7 @@ func (l *fluxLab) startRegistry() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if err := program.Await(l.t.Context(), func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.registry+"/v2/", nil)
-		if err != nil {
-			return err
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return errors.New(answer.Status)
-		}
-		return nil
-	}); err != nil {
+	if err := program.Await(l.t.Context(), func(ctx context.Context) error { return answers(ctx, "http://"+l.registry+"/v2/") }); err != nil {
 		l.t.Fatal(err)
 	}
 	l.push("nothing", map[string]string{"lamp.yaml": lampOf("dark")})

@@ -180,24 +180,27 @@ func (l *fluxLab) runEngine(name, user string, args ...string) *controlplane.Pro
 			l.t.Logf("%s said:\n%s", name, program.Log())
 		}
 	})
-	if err := program.Await(l.t.Context(), func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+health+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return errors.New(answer.Status)
-		}
-		return nil
-	}); err != nil {
+	if err := program.Await(l.t.Context(), func(ctx context.Context) error { return answers(ctx, "http://"+health+"/readyz") }); err != nil {
 		l.t.Fatal(err)
 	}
 	return program
+}
+
+// answers is an error until a page is served.
+func answers(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
 }
 
 // freeAddress is one that nobody listens at now.

@@ -23,6 +23,7 @@ func TestFluxSettings(t *testing.T) {
 		{"health, order and rest", fluxWaits},
 		{"notes by which Flux leaves objects alone", fluxNotes},
 		{"what Git says in notes", fluxNoted},
+		{"what is refused says why", fluxRefusals},
 	})
 }
 

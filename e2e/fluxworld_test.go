@@ -115,7 +115,6 @@ func settings(more string) string {
 func (l *fluxLab) settledFleet() map[string]string {
 	apps := fmt.Sprintf("apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: apps, namespace: flux-system}\n"+
 		"spec: {interval: 1s, url: %q, ref: {branch: main}}\n", l.git.URL+"/apps.git")
-	mixed := strings.ReplaceAll(apps, "name: apps,", "name: mixed,")
 	files := map[string]string{
 		rootPath: apps + "---\n" + settled("flux-system", "clusters/main", "kustomize-controller", ""),
 		"clusters/main/oci.yaml": fmt.Sprintf("apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: artifact, namespace: flux-system}\n"+
@@ -133,7 +132,6 @@ func (l *fluxLab) settledFleet() map[string]string {
 			"GitRepository, name: apps", "OCIRepository, name: artifact"),
 		hubPath: strings.ReplaceAll(kustomization("spoke", "shop/spoke", "  namePrefix: far-\n  kubeConfig: {secretRef: {name: spoke}}\n"), "retryInterval: 1h", "retryInterval: 2s"),
 
-		"clusters/main/mixed.yaml":           strings.TrimSuffix(mixed, "}\n") + ", include: [{repository: {name: apps}, fromPath: shop/extra, toPath: shop/mixed/extra}]}\n---\n" + strings.ReplaceAll(settled("mixed", "shop/mixed", "deployer", ""), "name: apps", "name: mixed"),
 		"clusters/main/secret.yaml":          settled("secret", "shop/secret", "deployer", fromSecret),
 		"clusters/main/decrypted.yaml":       settled("decrypted", "shop/decrypted", "deployer", "  decryption: {provider: sops}\n"),
 		"clusters/main/ignoring.yaml":        settled("ignoring", "shop/ignoring", "deployer", "  ignore: [{paths: [/data/lit]}]\n"),
@@ -150,7 +148,7 @@ func (l *fluxLab) settledFleet() map[string]string {
 		"shop/extra/extra.yaml":              named("extra", "first"),
 		"shop/sandbox/note.yaml":             note("first"),
 	}
-	for _, name := range []string{"artifact", "spoke", "mixed", "secret", "decrypted", "ignoring", "bare", "remote", "bucket", "external"} {
+	for _, name := range []string{"artifact", "spoke", "secret", "decrypted", "ignoring", "bare", "remote", "bucket", "external"} {
 		files["shop/"+name+"/lamp.yaml"] = named(name, "first")
 	}
 	files["shop/artifact/lamp.yaml"] = lampOf("dark")
@@ -176,7 +174,7 @@ func (l *fluxLab) bindSettled() {
 	withFile := func(name, file string) string { return name + ", file: " + file }
 	sources := strings.ReplaceAll(source("shop", "Kustomize", withFile("shop", shopPath)+", substituteFrom: ["+valuesPath+"]"), "path: shop/shop", "path: shop/production") +
 		source("late", "Plain", "late") + source("artifact", "Plain", withFile("artifact", artifactPath)) + source("spoke", "Plain", withFile("spoke", hubPath)) +
-		source("mixed", "Plain", "mixed") + source("bare", "Plain", "bare") + source("remote", "Kustomize", "remote")
+		source("bare", "Plain", "bare") + source("remote", "Kustomize", "remote")
 	for _, name := range []string{"secret", "decrypted", "ignoring", "bucket", "external"} {
 		sources += source(name, "Plain", withFile(name, "clusters/main/"+name+".yaml"))
 	}

@@ -153,6 +153,7 @@ func TestRuling16RuntimeLanesExplain(t *testing.T) {
 		"tolerated":       {tier.Binding{}, tier.Tier{Tolerate: []tier.Tolerance{{Kind: "ConfigMap", Path: "data.x"}}}, "data.x", true},
 		"of another kind": {tier.Binding{}, tier.Tier{Tolerate: []tier.Tolerance{{Kind: "Secret", Path: "data.x"}}}, "data.x", false},
 		"scaling":         {tier.Binding{}, tier.Tier{Scale: tier.PolicyAllow}, "spec.replicas", true},
+		"asked to look":   {tier.Binding{}, tier.Tier{}, `metadata.annotations["reconcile.fluxcd.io/requestedAt"]`, true},
 		"no scaling":      {tier.Binding{}, tier.Tier{Scale: tier.PolicyDeny}, "spec.replicas", false},
 	} {
 		if got := strings.Contains(texts(test.b, test.t), test.path); got != test.want {

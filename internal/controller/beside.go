@@ -21,6 +21,7 @@ func atRuntime() []string {
 		`metadata.annotations["deployment.kubernetes.io/*"]`, `metadata.annotations["deprecated.daemonset.template.generation"]`,
 		`spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"]`, `metadata.finalizers`, `metadata.ownerReferences`,
 		`metadata.annotations["pv.kubernetes.io/*"]`, `metadata.annotations["volume.kubernetes.io/*"]`,
+		`metadata.annotations["` + tier.TriggerAnnotation + `"]`, // Fairway itself asks so, and people may
 	}
 }
 
