@@ -24,6 +24,10 @@ func TestFluxSettings(t *testing.T) {
 		{"notes by which Flux leaves objects alone", fluxNotes},
 		{"what Git says in notes", fluxNoted},
 		{"what is refused says why", fluxRefusals},
+		{"Flux in a gated namespace", fluxGated},
+		{"who has no account of its own can do little", fluxAccounts},
+		{"a hub delivers to this cluster", fluxHub},
+		{"what steers Flux is audited", fluxAudited},
 	})
 }
 

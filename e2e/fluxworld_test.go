@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 
@@ -67,12 +66,7 @@ metadata: {name: park}
 	l.flags = []string{"--requeue-dependency", "1s", "--feature-gates", "ExternalArtifact=true"}
 	l.startRegistry()
 	l.bucket = &bucket{files: map[string]string{"lamp.yaml": named("bucket", "first")}}
-	pages := http.NewServeMux()
-	pages.Handle("/", l.bucket)
-	pages.HandleFunc("/elsewhere.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, strings.ReplaceAll(named("fetched", "first"), "namespace: shop", "namespace: play"))
-	})
-	l.store = httptest.NewServer(pages)
+	l.store = httptest.NewServer(l.bucket)
 	l.t.Cleanup(l.store.Close)
 }
 
@@ -138,7 +132,6 @@ func (l *fluxLab) settledFleet() map[string]string {
 		"clusters/main/bare.yaml":            settled("bare", "shop/bare", "deployer", "  ignore: [{paths: [/data/lit]}]\n"),
 		"clusters/main/remote.yaml":          settled("remote", "shop/remote", "deployer", ""),
 		"shop/remote/kustomization.yaml":     fmt.Sprintf("resources: [lamp.yaml, %q]\n", l.git.URL+"/apps.git//shop/extra"),
-		"shop/fetched/kustomization.yaml":    fmt.Sprintf("resources: [%q]\n", l.store.URL+"/elsewhere.yaml"),
 		valuesPath:                           settledValues("eu-west-1"),
 		"clusters/system/controllers.yaml":   fluxDeployments("1"),
 		"shop/production/kustomization.yaml": "resources: [web.yaml, banner.yaml, settings.yaml]\n",
