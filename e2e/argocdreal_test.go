@@ -60,7 +60,7 @@ spec:
 `
 
 // liveShop is the binding of production with all sources that Argo CD delivers here; filled in is how it tracks them.
-const liveShop = shopByArgo + moreSource + renderedSources + hookedSources
+const liveShop = shopByArgo + moreSource + renderedSources + hookedSources + settledSources
 
 // argoLab is the lab with the real application controller and repository server of Argo CD in it.
 type argoLab struct {
@@ -110,7 +110,7 @@ func (l *argoLab) start(program string) {
 	}
 	var err error
 	l.argo, err = l.cluster.RunWith([]string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "ARGOCD_GPG_ENABLED=false", "ARGOCD_SYNC_WAVE_DELAY=0", "PATH=" + filepath.Join(filepath.Dir(program), "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")},
-		program, "-kubeconfig", kubeconfig, "-resync", "3s", "-server-side-diff", "-redis", l.redis, "-repo-server", l.repositories)
+		program, "-kubeconfig", kubeconfig, "-resync", "3s", "-server-side-diff", "-application-namespaces", "teams", "-redis", l.redis, "-repo-server", l.repositories)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -244,11 +244,17 @@ func (l *argoLab) syncedOf(app, commit string) argoState {
 // namespace; its chapters build on each other.
 func TestArgoCDItself(t *testing.T) {
 	l := newArgoLab(t)
+	// The tier leaves scaling to the controllers that may scale.
+	scale := []byte(`{"spec":{"scale":"Owned"}}`)
+	_, err := resource(l.as("admin"), "EnvironmentTier", "").Patch(t.Context(), "production", types.MergePatchType, scale, metav1.PatchOptions{})
+	l.admitted(err)
 	l.admitted(l.apply("admin", "admin", manifest(t, fmt.Sprintf(liveShop, "Annotation"))))
 	l.judged("shop", "tier", l.baseline, v1alpha1.VerdictAllow)
 	files := renderedFiles()
 	files["shop/extra/note.yaml"], files["shop/more/more.yaml"] = argoNote, moreNote
-	maps.Copy(files, hookedFiles())
+	for _, more := range []map[string]string{hookedFiles(), settledFiles(), atticFiles()} {
+		maps.Copy(files, more)
+	}
 	l.land("Sell more beside\n\nTicket: SHOP-60", files)
 	for _, chapter := range []struct {
 		name string
@@ -259,12 +265,21 @@ func TestArgoCDItself(t *testing.T) {
 		{"each way of tracking arrives", (*argoLab).tracks},
 		{"an approval that comes late is enough", (*argoLab).late},
 		{"what it renders with kustomize and helm arrives", (*argoLab).renders},
+		{"what else Applications set changes nothing, or is refused", (*argoLab).options},
+		{"what an Application says over its files is refused", (*argoLab).overrides},
+		{"an autoscaler scales what Git does not", (*argoLab).scales},
+		{"whoever it acts as, content is judged", (*argoLab).accounts},
+		{"an Application stands in another namespace", (*argoLab).elsewhere},
+		{"an approval is taken back", (*argoLab).withdrawn},
+		{"T-21: an Application that goes takes nothing along that Git has", (*argoLab).cascades},
+		{"it delivers before there is a tier", (*argoLab).before},
 		{"manifests that are in no repository are refused", (*argoLab).local},
 		{"what Git dropped is pruned", (*argoLab).prunes},
 		{"Argo CD tries again by itself", (*argoLab).retries},
 		{"several sources are proven one by one", (*argoLab).several},
 		{"T-15: where it delivers comes from Git", (*argoLab).sealed},
 		{"a set from Git makes its Application", (*argoLab).sets},
+		{"what it applied on the client side it takes over", (*argoLab).migrates},
 		{"hooks run and go, and waves wait for each other", (*argoLab).hooks},
 		{"the console syncs, and changes nothing", (*argoLab).pressed},
 	} {
@@ -304,13 +319,23 @@ func (l *argoLab) arrives() {
 // tracks: what Argo CD adds to manifests is what Fairway expects, for every way of tracking.
 func (l *argoLab) tracks() {
 	settings := manifest(l.t, strings.Split(argoInstall, "---\n")[1])
-	for _, way := range [][2]string{{"label", "Label"}, {"annotation+label", "AnnotationAndLabel"}, {"annotation", "Annotation"}} {
-		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(liveShop, way[1]))))
-		settings.Object["data"] = map[string]any{"application.resourceTrackingMethod": way[0]}
+	for _, way := range []struct {
+		method, tracking string
+		named            bool // with a label and an installation of its own
+	}{{"label", "Label", false}, {"annotation+label", "AnnotationAndLabel", true}, {"annotation", "Annotation", false}} {
+		want, told := l.tracked(story.Web(2, "", "1.0"), way.tracking), way.tracking
+		data := map[string]any{"application.resourceTrackingMethod": way.method}
+		if way.named {
+			told += ", instanceLabelKey: example.com/app, installationID: main"
+			data["application.instanceLabelKey"], data["installationID"] = "example.com/app", "main"
+			want.SetLabels(map[string]string{"app": "web", "example.com/app": "shop"})
+			want.SetAnnotations(merged(want.GetAnnotations(), "argocd.argoproj.io/installation-id", "main"))
+		}
+		l.admitted(l.apply("admin", "admin", manifest(l.t, fmt.Sprintf(liveShop, told))))
+		settings.Object["data"] = data
 		l.admitted(l.apply("admin", "admin", settings))
-		l.pressSync()
-		want := l.tracked(story.Web(2, "", "1.0"), way[1])
-		l.until("Argo CD tracks by "+way[0], func(ctx context.Context) error {
+		l.presses("shop")
+		l.until("Argo CD tracks by "+way.method, func(ctx context.Context) error {
 			live, err := l.on("admin", want).Get(ctx, "web", metav1.GetOptions{})
 			if err != nil {
 				return err
@@ -327,23 +352,6 @@ func (l *argoLab) tracks() {
 		})
 	}
 	l.synced(l.tip())
-}
-
-// pressSync starts a sync of what Git says, as people do who press the button: the same commit again is nothing
-// that Argo CD syncs by itself. While another is under way there is none to start.
-func (l *argoLab) pressSync() {
-	l.t.Helper()
-	body := fmt.Sprintf(`{"operation":{"initiatedBy":{"username":"sara"},"sync":{"revision":%q,"syncOptions":["ServerSideApply=true"]}}}`, l.tip())
-	l.until("a sync was started", func(ctx context.Context) error {
-		app, err := l.on("admin", manifest(l.t, shopApplication)).Get(ctx, "shop", metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		if app.Object["operation"] != nil {
-			return errors.New("another is under way")
-		}
-		return l.patchShop("sara", body)
-	})
 }
 
 // late: a commit is refused, shown, and synced once it is approved, without another commit. The server-side

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -55,6 +56,7 @@ func main() {
 	flags.StringVar(&s.namespace, "namespace", "argocd", "Argo CD's own namespace")
 	flags.StringVar(&s.redis, "redis", "127.0.0.1:0", "where the Redis listens")
 	flags.StringVar(&s.repoServer, "repo-server", "127.0.0.1:0", "where the repository server listens")
+	flags.StringVar(&s.teams, "application-namespaces", "", "other namespaces whose Applications it serves, with commas")
 	flags.DurationVar(&s.resync, "resync", 5*time.Second, "how often each Application is compared with Git")
 	flags.BoolVar(&s.serverSideDiff, "server-side-diff", false, "compare by dry runs of the API server")
 	if err := flags.Parse(os.Args[1:]); err != nil {
@@ -70,7 +72,7 @@ func main() {
 
 // settled is what the flags say.
 type settled struct {
-	kubeconfig, namespace, redis, repoServer string
+	kubeconfig, namespace, redis, repoServer, teams string
 
 	resync         time.Duration
 	serverSideDiff bool
@@ -120,7 +122,7 @@ func run(ctx context.Context, s settled) error {
 	c, err := controller.NewApplicationController(s.namespace, set, kube, apps,
 		apiclient.NewRepoServerClientset(manifests, 60, apiclient.TLSConfiguration{DisableTLS: true}),
 		commitclient.NewCommitServerClientset(common.DefaultCommitServerAddr), cache, kubeutil.NewKubectl(),
-		s.resync, time.Hour, 0, time.Second, nil, time.Minute, 0, time.Second, port, 0, nil, nil, nil, 4, false, shards, nil,
+		s.resync, time.Hour, 0, time.Second, nil, time.Minute, 0, time.Second, port, 0, nil, nil, nil, 4, false, shards, strings.FieldsFunc(s.teams, func(r rune) bool { return r == ',' }),
 		ratelimiter.GetDefaultAppRateLimiterConfig(), s.serverSideDiff, false, normalizers.IgnoreNormalizerOpts{}, argo.DefaultEnableEventList(), false)
 	if err != nil {
 		return fmt.Errorf("making the controller: %w", err)
