@@ -366,8 +366,11 @@ func (l *serveLab) until(what string, question func(context.Context) error) {
 	l.t.Helper()
 	var last error
 	err := wait.PollUntilContextTimeout(l.t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		last = question(ctx)
-		return last == nil, nil
+		err := question(ctx)
+		if last == nil || ctx.Err() == nil { // that the time is over says nothing of why
+			last = err
+		}
+		return err == nil, nil
 	})
 	if err != nil {
 		l.t.Fatalf("%s: %v (last: %v)", what, err, last)
