@@ -10,6 +10,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairway-dev/fairway/api/v1alpha1"
 )
@@ -70,9 +72,28 @@ func settledChart(version string) map[string]string {
 	return files
 }
 
-// TestHelmReleaseSettings tries settings of a HelmRelease that docs/engines/helm.md speaks of.
+// TestHelmReleaseSettings tries the settings of a HelmRelease that docs/engines/helm.md speaks of; its chapters build
+// on each other.
 func TestHelmReleaseSettings(t *testing.T) {
-	newReleaseLab(t).takesValues()
+	l := newReleaseLab(t)
+	for _, chapter := range []struct {
+		name string
+		tell func(*releaseLab)
+	}{
+		{"values come from ConfigMaps and files of the commit", (*releaseLab).takesValues},
+		{"a ConfigMap that is not as Git says", (*releaseLab).refusesOtherValues},
+		{"drift is told, and its correction refused", (*releaseLab).tellsDrift},
+		{"a release that is suspended rests", (*releaseLab).rests},
+	} {
+		if !t.Run(chapter.name, func(t *testing.T) {
+			server, flux := *l.serveLab, *l.fluxLab
+			server.t = t
+			flux.serveLab = &server
+			chapter.tell(&releaseLab{&flux})
+		}) {
+			return // what follows would fail for that alone
+		}
+	}
 }
 
 // takesValues: everything that the release is made of stands in one commit, and binds; helm-controller delivers as an
@@ -161,6 +182,20 @@ func (l *releaseLab) replicas(want int32) {
 	})
 }
 
+// asks tells helm-controller to look at the release again, as `flux reconcile helmrelease` does, or to upgrade whatever
+// it thinks, as with --force.
+func (l *releaseLab) asks(keys ...string) {
+	l.t.Helper()
+	at := metav1.Now().Format("2006-01-02T15:04:05.000000000Z07:00")
+	var pairs []string
+	for _, key := range append(keys, "requestedAt") {
+		pairs = append(pairs, fmt.Sprintf(`"reconcile.fluxcd.io/%s":%q`, key, at))
+	}
+	release := manifest(l.t, reference("helm.toolkit.fluxcd.io/v2", "HelmRelease", "shop", "shop"))
+	_, err := l.on("sara", release).Patch(l.t.Context(), "shop", types.MergePatchType, []byte(`{"metadata":{"annotations":{`+strings.Join(pairs, ",")+`}}}`), metav1.PatchOptions{FieldManager: "flux"})
+	l.admitted(err)
+}
+
 // away does something while nobody guards the cluster.
 func (l *releaseLab) away(do func() error) {
 	l.t.Helper()
@@ -169,4 +204,97 @@ func (l *releaseLab) away(do func() error) {
 		l.t.Fatal(err)
 	}
 	l.guard()
+}
+
+// condition awaits a condition of the release with some words in it.
+func (l *releaseLab) condition(kind string, words ...string) {
+	l.t.Helper()
+	l.until(kind+" says "+strings.Join(words, " "), func(ctx context.Context) error {
+		live, err := l.release(ctx)
+		if err != nil {
+			return err
+		}
+		said, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
+		for _, c := range said {
+			m, _ := c.(map[string]any)
+			text := fmt.Sprint(m)
+			missing := m["type"] != kind
+			for _, w := range words {
+				missing = missing || !strings.Contains(text, w)
+			}
+			if !missing {
+				return nil
+			}
+		}
+		return fmt.Errorf("the conditions are %v", said)
+	})
+}
+
+// refusesOtherValues: the ConfigMap was changed past everybody. What helm-controller makes of it is no render of any
+// commit; it goes on once the ConfigMap is as Git says.
+func (l *releaseLab) refusesOtherValues() {
+	given := reference("v1", "ConfigMap", "shop", "values")
+	patch := func(text string) error {
+		_, err := l.on("sara", manifest(l.t, given)).Patch(l.t.Context(), "values", types.MergePatchType, []byte(text), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+		return err
+	}
+	l.refused(patch(`{"data":{"values.yaml":"replicas: 9\n"}}`), "[FW2")
+	l.away(func() error { return patch(`{"data":{"values.yaml":"replicas: 9\n"}}`) })
+	l.asks()
+	l.condition("Ready", "spec.replicas")
+	l.replicas(3)
+	l.steer(l.tip(), givenValues(3))
+	l.asks("forceAt")
+	l.until("the release is as Git says", func(ctx context.Context) error {
+		live, err := l.release(ctx)
+		if err != nil {
+			return err
+		}
+		return conditionIs(live, "Ready", "True")
+	})
+}
+
+// tellsDrift: what somebody changed past everybody is found, and told. Its correction is a patch, which is refused
+// where content is held against Git; an upgrade that is asked for applies, and mends it.
+func (l *releaseLab) tellsDrift() {
+	drift := func() error {
+		_, err := l.typedAs("sara").AppsV1().Deployments("shop").Patch(l.t.Context(), "shop", types.MergePatchType, []byte(`{"spec":{"replicas":9}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+		return err
+	}
+	mode := func(mode string) {
+		release := settledRelease("  driftDetection: {mode: " + mode + "}\n")
+		merge := l.land("Look for drift\n\nTicket: SHOP-62", map[string]string{releasePath: release})
+		l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
+		l.steer(merge, release)
+	}
+	mode("warn")
+	l.away(drift)
+	l.asks()
+	l.condition("Drifted", "True", "Deployment/shop/shop")
+	l.replicas(9)
+	mode("enabled")
+	l.until("the correction is refused", func(context.Context) error {
+		if len(l.asked(`"user":"`+releaseAccount+`"`, `"admitted":false`, `"resource":"deployments.apps"`)) == 0 {
+			return errors.New("nothing was asked")
+		}
+		return nil
+	})
+	l.replicas(9)
+	l.asks("forceAt")
+	l.replicas(3)
+}
+
+// rests: what is suspended delivers nothing, and asks for nothing.
+func (l *releaseLab) rests() {
+	release := settledRelease("  suspend: true\n")
+	files := map[string]string{releasePath: release, releaseValuesPath: givenValues(4)}
+	merge := l.land("Rest\n\nTicket: SHOP-63", files)
+	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
+	l.steer(merge, release, givenValues(4))
+	l.replicas(3)
+	release = settledRelease("")
+	merge = l.land("Go on\n\nTicket: SHOP-64", map[string]string{releasePath: release})
+	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
+	l.steer(merge, release)
+	l.replicas(4)
 }

@@ -17,12 +17,15 @@ type Beside struct {
 
 // atRuntime are the fields that Kubernetes itself and every-day commands set in any object.
 func atRuntime() []string {
-	return []string{
+	fields := []string{
 		`metadata.annotations["deployment.kubernetes.io/*"]`, `metadata.annotations["deprecated.daemonset.template.generation"]`,
 		`spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"]`, `metadata.finalizers`, `metadata.ownerReferences`,
 		`metadata.annotations["pv.kubernetes.io/*"]`, `metadata.annotations["volume.kubernetes.io/*"]`,
-		`metadata.annotations["` + tier.TriggerAnnotation + `"]`, // Fairway itself asks so, and people may
 	}
+	for _, key := range tier.TriggerAnnotations() { // Fairway itself asks so, and people may
+		fields = append(fields, `metadata.annotations["`+key+`"]`)
+	}
+	return fields
 }
 
 // explained are the fields that a runtime lane of tier or binding, or a tolerance, speaks of. A pattern

@@ -48,7 +48,7 @@ func engineRemits(f *Facts) []remit {
 			since("an engine keeps its finalizers on its own objects"))
 	}
 	if _, person := f.People.ByUser(r.User.Name); person || listed(f.Install.Engines, r.User.Name) || ours(f) {
-		rows = append(rows, user(r.User.Name, "u", kind).named("trigger").annotates(tier.TriggerAnnotation).
+		rows = append(rows, user(r.User.Name, "u", kind).named("trigger").annotates(tier.TriggerAnnotations()...).
 			since("it asks the engine to look again, at what Git says"))
 	}
 	for i := range rows {

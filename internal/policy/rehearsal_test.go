@@ -47,6 +47,29 @@ func TestArgoCDMayShowTheDifference(t *testing.T) {
 	}
 }
 
+// TestHelmControllerMayLookForDrift: it tries what is there and what is not, by dry runs alone.
+func TestHelmControllerMayLookForDrift(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edit    func(*Facts)
+		allowed bool
+	}{
+		"what is there":     {func(*Facts) {}, true},
+		"what is not there": {func(f *Facts) { f.Request.Operation, f.Request.Old = change.Create, nil }, true},
+		"the apply itself":  {func(f *Facts) { f.Request.DryRun = false }, false},
+		"a deletion":        {func(f *Facts) { f.Request.Operation, f.Request.Object = change.Delete, nil }, false},
+		"another manager":   {func(f *Facts) { f.Request.FieldManager = "kubectl" }, false},
+		"of a sub-resource": {func(f *Facts) { f.Request.Resource.Subresource = "scale" }, false},
+	} {
+		f := deployment(production(), change.Update)
+		f.Binding.Sources[0].Via.Engine, f.Binding.Sources[0].FieldManager = "HelmRelease", "helm-controller"
+		f.Request.DryRun, f.Request.FieldManager, f.Making = true, "helm-controller", change.Absent
+		tt.edit(&f)
+		if s := Admit(f).Status(); s.Allowed != tt.allowed {
+			t.Errorf("%s: allowed is %t", name, s.Allowed)
+		}
+	}
+}
+
 // TestT30MirrorPodsAreReported: what a node makes of its own files can be refused by nobody, and is told.
 func TestT30MirrorPodsAreReported(t *testing.T) {
 	for _, s := range situations() {

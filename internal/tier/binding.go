@@ -125,6 +125,12 @@ func (i Install) Unhooked(namespace string) bool {
 // TriggerAnnotation is what asks an engine of Flux to reconcile an object now. Its value is a time.
 const TriggerAnnotation = "reconcile.fluxcd.io/requestedAt"
 
+// TriggerAnnotations are those by which people ask an engine of Flux to look again: at once, whatever it tried before,
+// as `flux reconcile helmrelease` has them with --force and --reset. None says what is delivered.
+func TriggerAnnotations() []string {
+	return []string{TriggerAnnotation, "reconcile.fluxcd.io/forceAt", "reconcile.fluxcd.io/resetAt"}
+}
+
 // DeliveredBy reports whether an object of an engine delivers a source of the binding. Without a name
 // any of the engine's objects in that namespace does.
 func (b Binding) DeliveredBy(engine, namespace, name string) bool {
