@@ -83,7 +83,6 @@ func TestHelmReleaseSettings(t *testing.T) {
 		{"values come from ConfigMaps and files of the commit", (*releaseLab).takesValues},
 		{"a ConfigMap that is not as Git says", (*releaseLab).refusesOtherValues},
 		{"drift is told, and its correction refused", (*releaseLab).tellsDrift},
-		{"a release that is suspended rests", (*releaseLab).rests},
 	} {
 		if !t.Run(chapter.name, func(t *testing.T) {
 			server, flux := *l.serveLab, *l.fluxLab
@@ -255,7 +254,7 @@ func (l *releaseLab) refusesOtherValues() {
 }
 
 // tellsDrift: what somebody changed past everybody is found, and told. Its correction is a patch, which is refused
-// where content is held against Git; an upgrade that is asked for applies, and mends it.
+// where content is held against Git.
 func (l *releaseLab) tellsDrift() {
 	drift := func() error {
 		_, err := l.typedAs("sara").AppsV1().Deployments("shop").Patch(l.t.Context(), "shop", types.MergePatchType, []byte(`{"spec":{"replicas":9}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
@@ -280,21 +279,4 @@ func (l *releaseLab) tellsDrift() {
 		return nil
 	})
 	l.replicas(9)
-	l.asks("forceAt")
-	l.replicas(3)
-}
-
-// rests: what is suspended delivers nothing, and asks for nothing.
-func (l *releaseLab) rests() {
-	release := settledRelease("  suspend: true\n")
-	files := map[string]string{releasePath: release, releaseValuesPath: givenValues(4)}
-	merge := l.land("Rest\n\nTicket: SHOP-63", files)
-	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
-	l.steer(merge, release, givenValues(4))
-	l.replicas(3)
-	release = settledRelease("")
-	merge = l.land("Go on\n\nTicket: SHOP-64", map[string]string{releasePath: release})
-	l.judged("shop", "tier", merge, v1alpha1.VerdictAllow)
-	l.steer(merge, release)
-	l.replicas(4)
 }
